@@ -1,0 +1,221 @@
+"""Requests waiting for a runner, merged where they may be.
+
+Batching is continuous: a runner that becomes free takes at once what has queued, up to `max_batch_size` rows. Only
+while a runner idles does a part-filled batch wait, for at most `batch_timeout_micros`. Without batching the same
+runners take one request at a time, so that many callers never mean many runs at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .config import BatchingParameters
+from .errors import CallError, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
+from .servable import Servable
+from .tensors import Array
+
+_MAX_WAITING_UNBATCHED = 1000  # requests of one queue
+
+_Outcome = list[Array] | Exception
+
+
+@dataclass(eq=False)
+class _Task:
+    feeds: Mapping[str, Array]
+    rows: int
+    ready_s: float  # loop time from which on it need not wait for company
+    result: asyncio.Future[list[Array]]
+
+
+@dataclass(eq=False)
+class _Queue:
+    """Tasks that one run may answer: of one servable, one set of fetches, and feeds of one dtype and inner shape."""
+
+    key: Hashable
+    servable: Servable
+    fetches: Sequence[str]
+    tasks: deque[_Task] = field(default_factory=deque)
+    rows: int = 0
+
+    def add(self, task: _Task) -> None:
+        self.tasks.append(task)
+        self.rows += task.rows
+
+    def take(self, max_rows: int) -> list[_Task]:
+        taken: list[_Task] = []
+        rows = 0
+        while self.tasks and (not taken or rows + self.tasks[0].rows <= max_rows):
+            taken.append(self.tasks.popleft())
+            rows += taken[-1].rows
+        self.rows -= rows
+        return taken
+
+    def discard(self, task: _Task) -> None:
+        if task in self.tasks:
+            self.tasks.remove(task)
+            self.rows -= task.rows
+
+
+class Batcher:
+    """The runners and what waits for them. Used from one event loop; the runs are in threads of its own."""
+
+    def __init__(self, parameters: BatchingParameters, *, merging: bool) -> None:
+        """Without `merging`, all that counts of `parameters` is how many runners there are."""
+        self._parameters = parameters
+        self._merging = merging
+        self._max_rows = parameters.max_batch_size if merging else 1
+        self._queues: dict[Hashable, _Queue] = {}
+        self._idle_runners = parameters.num_batch_threads
+        self._threads = ThreadPoolExecutor(parameters.num_batch_threads, thread_name_prefix="runner")
+        self._runs: dict[asyncio.Task[None], Servable] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, servable: Servable, feeds: Mapping[str, Array], fetches: Sequence[str]) -> list[Array]:
+        """What `servable.run` returns, from a run that other requests may share.
+
+        A caller that is cancelled while it waits leaves the queue and costs no run.
+
+        Raises:
+            InvalidArgument: with batching, the inputs have no common number of rows, or more than `max_batch_size`.
+            Unavailable: with batching, the queue is full.
+            ResourceExhausted: without batching, too many requests wait.
+            ModelError: TensorFlow failed on this request.
+        """
+        loop = asyncio.get_running_loop()
+        rows = _rows(feeds) if self._merging else 1
+        key = _key(servable, feeds, fetches)
+        queue = self._queues.get(key) or _Queue(key, servable, fetches)
+        self._refuse_overload(queue, rows)
+        wait_s = self._parameters.batch_timeout_micros / 1e6 if self._merging and self._idle_runners else 0.0
+        task = _Task(feeds, rows, loop.time() + wait_s, loop.create_future())
+        queue.add(task)
+        self._queues[key] = queue
+        self._dispatch()
+        try:
+            return await task.result
+        except asyncio.CancelledError:
+            queue.discard(task)
+            self._forget_if_empty(queue)
+            raise
+
+    def busy_with(self, servable: Servable) -> bool:
+        """Whether a request for this servable waits or runs."""
+        waiting = any(queue.servable is servable for queue in self._queues.values())
+        return waiting or servable in self._runs.values()
+
+    def _refuse_overload(self, queue: _Queue, rows: int) -> None:
+        limits = self._parameters
+        if not self._merging:
+            if queue.rows >= _MAX_WAITING_UNBATCHED:
+                raise ResourceExhausted(
+                    f"{queue.rows} requests are waiting already. Send fewer, or to another replica."
+                )
+        elif rows > limits.max_batch_size:
+            raise InvalidArgument(f"Task size {rows} is larger than maximum input batch size {limits.max_batch_size}")
+        elif queue.rows + rows > limits.max_enqueued_batches * limits.max_batch_size:
+            raise Unavailable(
+                "The batch scheduling queue to which this task was submitted is full; currently "
+                f"{-(-queue.rows // limits.max_batch_size)} batches enqueued and max_enqueued_batches is "
+                f"{limits.max_enqueued_batches}"
+            )
+
+    def _dispatch(self) -> None:
+        """Start a run for each idle runner that finds a queue ready, and come back when the next one will be."""
+        loop = asyncio.get_running_loop()
+        while self._idle_runners and self._queues:
+            ready = [queue for queue in self._queues.values() if self._is_ready(queue, loop.time())]
+            if not ready:
+                self._wake_at(min(queue.tasks[0].ready_s for queue in self._queues.values()))
+                return
+            queue = min(ready, key=lambda queue: queue.tasks[0].ready_s)
+            tasks = queue.take(self._max_rows)
+            self._forget_if_empty(queue)
+            self._idle_runners -= 1
+            run = loop.create_task(self._run(queue, tasks))
+            self._runs[run] = queue.servable
+            run.add_done_callback(self._runs.pop)
+
+    def _is_ready(self, queue: _Queue, now_s: float) -> bool:
+        return queue.rows >= self._max_rows or queue.tasks[0].ready_s <= now_s
+
+    def _wake_at(self, time_s: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(time_s, self._dispatch)
+
+    def _forget_if_empty(self, queue: _Queue) -> None:
+        if not queue.tasks:
+            self._queues.pop(queue.key, None)
+
+    async def _run(self, queue: _Queue, tasks: Sequence[_Task]) -> None:
+        loop = asyncio.get_running_loop()
+        outcomes: Sequence[_Outcome]
+        try:
+            outcomes = await loop.run_in_executor(self._threads, self._outcomes, queue, tasks)
+        except Exception as error:  # the run's last line of defence: its callers must hear of it
+            outcomes = [error] * len(tasks)
+        self._idle_runners += 1
+        self._dispatch()
+        for task, outcome in zip(tasks, outcomes, strict=True):
+            if task.result.done():  # the caller has gone
+                continue
+            if isinstance(outcome, Exception):
+                task.result.set_exception(outcome)
+            else:
+                task.result.set_result(outcome)
+
+    def _outcomes(self, queue: _Queue, tasks: Sequence[_Task]) -> list[_Outcome]:
+        """Each task's outputs. Where a merged run fails, each runs alone: only the bad one gets the error."""
+        try:
+            if not self._merging:
+                return [queue.servable.run(tasks[0].feeds, queue.fetches)]
+            rows = [task.rows for task in tasks]
+            merged = _merge([task.feeds for task in tasks], self._parameters.padded(sum(rows)))
+            return _split(queue.servable.run(merged, queue.fetches), rows, self._parameters.padded(sum(rows)))
+        except CallError as error:
+            if len(tasks) == 1:
+                return [error]
+            return [outcome for task in tasks for outcome in self._outcomes(queue, [task])]
+
+
+def _rows(feeds: Mapping[str, Array]) -> int:
+    """The common length of the first dimension."""
+    if any(array.ndim == 0 for array in feeds.values()):
+        raise InvalidArgument("Batching Run() input tensors must have at least one dimension")
+    rows = {array.shape[0] for array in feeds.values()}
+    if len(rows) > 1:
+        raise InvalidArgument("Batching Run() input tensors must have equal 0th-dimension size")
+    return rows.pop() if rows else 1
+
+
+def _key(servable: Servable, feeds: Mapping[str, Array], fetches: Sequence[str]) -> Hashable:
+    return servable, tuple(fetches), frozenset((name, array.dtype, array.shape[1:]) for name, array in feeds.items())
+
+
+def _merge(feeds: Sequence[Mapping[str, Array]], rows: int) -> dict[str, Array]:
+    """The feeds one below the other, filled up to `rows` rows with the first row again."""
+    merged = {}
+    for name in feeds[0]:
+        arrays = [feed[name] for feed in feeds]
+        missing = rows - sum(len(array) for array in arrays)
+        padding = [np.repeat(arrays[0][:1], missing, axis=0)] if missing else []
+        merged[name] = np.concatenate([*arrays, *padding]) if len(arrays) + len(padding) > 1 else arrays[0]
+    return merged
+
+
+def _split(outputs: Sequence[Array], rows: Sequence[int], total_rows: int) -> list[_Outcome]:
+    """Each task's share of every output; padding is dropped."""
+    for output in outputs:
+        if output.ndim == 0:
+            raise FailedPrecondition("Batched output tensor has 0 dimensions")
+        if len(output) != total_rows:
+            raise FailedPrecondition(
+                "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the input "
+                "tensors"
+            )
+    ends = np.cumsum(rows)
+    return [[output[end - n : end] for output in outputs] for n, end in zip(rows, ends, strict=True)]

@@ -1,0 +1,82 @@
+"""What can go wrong, and the status that a caller sees.
+
+ServerError
+├── StartError               the process cannot start: flags, files, ports (exit status 1)
+└── CallError                a call cannot be answered; `code` is its gRPC status
+    ├── InvalidArgument      the request is wrong whatever the server's state
+    ├── FailedPrecondition   the request does not fit the model that it names
+    ├── NotFound             no such model, version or field
+    ├── ResourceExhausted    more work is waiting than the server takes on
+    ├── Unavailable          not now: loading, draining, queue full
+    └── ModelError           TensorFlow failed while running or loading; carries TensorFlow's own code
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class ServerError(Exception):
+    """Anything that this package raises on purpose."""
+
+
+class StartError(ServerError):
+    """The server cannot start as it was told to; the message says what to change."""
+
+
+class CallError(ServerError):
+    """A call is answered with `code` and the message instead of a response."""
+
+    code: grpc.StatusCode = grpc.StatusCode.INTERNAL
+
+
+class InvalidArgument(CallError):
+    """The caller's mistake: the same request fails on every server."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class FailedPrecondition(CallError):
+    """The caller's mistake, about this model: a signature or a shape that it does not have."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class NotFound(CallError):
+    """Nothing is served under that name or version."""
+
+    code = grpc.StatusCode.NOT_FOUND
+
+
+class ResourceExhausted(CallError):
+    """Expected under overload: send less, or to another replica."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class Unavailable(CallError):
+    """Expected while loading, draining or with a full queue: the same call may succeed in a moment."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+
+
+class ModelError(CallError):
+    """TensorFlow refused to run or to load a model; the code and the text are its own."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@contextmanager
+def tensorflow_errors_mapped() -> Iterator[None]:
+    """The one place where TensorFlow's exceptions become ours: the same code, the same message."""
+    import tensorflow as tf  # here, so that a wrong flag is answered before TensorFlow has loaded
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise ModelError(_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), error.message) from error

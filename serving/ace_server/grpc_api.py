@@ -1,0 +1,110 @@
+"""TensorFlow Serving's gRPC services over `Inference`: convert, call, convert."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from .errors import CallError, Unavailable
+from .inference import Inference
+
+_log = logging.getLogger(__name__)
+_MAX_MESSAGE_CHARACTERS = 1024  # TensorFlow Serving cuts longer ones, as they travel in a header
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Gate:
+    """Counts the calls under way, and takes no new ones once it is closed."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._closed = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @contextmanager
+    def passage(self) -> Iterator[None]:
+        """One call's way through.
+
+        Raises:
+            Unavailable: the gate is closed.
+        """
+        if self._closed:
+            raise Unavailable("The server is draining and takes no new calls. Try again: another replica will answer.")
+        self._calls += 1
+        self._empty.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._empty.set()
+
+    async def drain(self, grace_s: float) -> int:
+        """Close the gate and wait at most `grace_s` for the calls under way; the number that did not finish."""
+        self._closed = True
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), grace_s)
+        return self._calls
+
+
+@asynccontextmanager
+async def _errors_sent(context: Context) -> AsyncIterator[None]:
+    """End the call with the code and message of what is raised inside."""
+    try:
+        yield
+    except CallError as error:
+        await context.abort(error.code, _cut(str(error)))
+    except Exception:  # the call's last line of defence: a stranger learns that it failed, the log learns why
+        _log.exception("A call failed in a way that nobody foresaw")
+        await context.abort(grpc.StatusCode.INTERNAL, "Internal error; the server's log has the details.")
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= _MAX_MESSAGE_CHARACTERS else message[:_MAX_MESSAGE_CHARACTERS] + "...TRUNCATED"
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """tensorflow.serving.PredictionService."""
+
+    def __init__(self, inference: Inference, gate: Gate) -> None:
+        self._inference = inference
+        self._gate = gate
+
+    async def Predict(self, request: predict_pb2.PredictRequest, context: Context) -> predict_pb2.PredictResponse:
+        """Outputs of a signature for the inputs given."""
+        async with _errors_sent(context):
+            with self._gate.passage():
+                return await self._inference.predict(request)
+
+    async def GetModelMetadata(
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: Context
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        """The signatures of a version."""
+        async with _errors_sent(context):
+            return self._inference.metadata(request)
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """tensorflow.serving.ModelService."""
+
+    def __init__(self, inference: Inference) -> None:
+        self._inference = inference
+
+    async def GetModelStatus(
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: Context
+    ) -> get_model_status_pb2.GetModelStatusResponse:
+        """The states of a model's versions."""
+        async with _errors_sent(context):
+            return self._inference.status(request)

@@ -1,0 +1,100 @@
+"""A Predict request held against a signature, and the response made of what came out; in TensorFlow Serving's words."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import predict_pb2
+
+from .errors import FailedPrecondition, InvalidArgument
+from .tensors import Array, to_array, to_proto
+
+DEFAULT_SIGNATURE = "serving_default"
+
+
+@dataclass(frozen=True)
+class BoundRequest:
+    """A request whose names have been checked: what to feed to the graph and what to fetch from it."""
+
+    signature_name: str
+    feeds: Mapping[str, Array]  # by the name of the graph's tensor
+    fetches: Mapping[str, str]  # output alias → name of the graph's tensor
+
+
+def bind(request: predict_pb2.PredictRequest, signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> BoundRequest:
+    """The request in the terms of the graph. Names, counts and dtypes are checked here, shapes by the graph.
+
+    Raises:
+        FailedPrecondition: the model has no such signature.
+        InvalidArgument: inputs or outputs are not those of the signature, or a tensor does not parse.
+    """
+    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    if name not in signatures:
+        raise FailedPrecondition(f'Serving signature key "{name}" not found.')
+    signature = signatures[name]
+    bound = BoundRequest(name, _feeds(request, signature), _fetches(request, signature))
+    _check_dtypes(request, signature)
+    return bound
+
+
+def _feeds(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> dict[str, Array]:
+    given, wanted = set(request.inputs), set(signature.inputs)
+    if len(given) != len(wanted):
+        raise InvalidArgument(
+            f"input size does not match signature: {len(given)}!={len(wanted)} "
+            f"len({_braced(given)}) != len({_braced(wanted)}). "
+            f"Sent extra: {_braced(given - wanted)}. Missing but required: {_braced(wanted - given)}."
+        )
+    feeds = {}
+    for alias, info in signature.inputs.items():
+        if alias not in given:
+            raise InvalidArgument(
+                f"Signature input alias: {alias}(feed name: {info.name}) not found in request and no default value "
+                f"provided. Inputs expected to be in the request {_braced(given)}, or default input alias set: "
+            )
+        try:
+            feeds[info.name] = to_array(request.inputs[alias])
+        except ValueError as error:
+            raise InvalidArgument(f"tensor parsing error: {alias}") from error
+    return feeds
+
+
+def _check_dtypes(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> None:
+    for index, alias in enumerate(sorted(signature.inputs)):
+        wanted, given = signature.inputs[alias].dtype, request.inputs[alias].dtype
+        if wanted != given:
+            raise InvalidArgument(f"Expects arg[{index}] to be {_spelt(wanted)} but {_spelt(given)} is provided")
+
+
+def _spelt(dtype: int) -> str:
+    return str(types_pb2.DataType.Name(dtype)).removeprefix("DT_").lower()
+
+
+def _fetches(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> dict[str, str]:
+    fetches: dict[str, str] = {}
+    for alias in request.output_filter or sorted(signature.outputs):
+        if alias not in signature.outputs:
+            raise InvalidArgument(
+                f"output tensor alias not found in signature: {alias} "
+                f"Outputs expected to be in the set {_braced(signature.outputs)}."
+            )
+        if alias in fetches:
+            raise InvalidArgument(f"duplicate output tensor alias: {alias}")
+        fetches[alias] = signature.outputs[alias].name
+    return fetches
+
+
+def _braced(names: Iterable[str]) -> str:
+    return "{" + ",".join(sorted(names)) + "}"
+
+
+def respond(bound: BoundRequest, values: Iterable[Array], *, model: str, version: int) -> predict_pb2.PredictResponse:
+    """The response: the fetched values by alias, and the model spec that answered."""
+    response = predict_pb2.PredictResponse()
+    response.model_spec.name = model
+    response.model_spec.version.value = version
+    response.model_spec.signature_name = bound.signature_name
+    for alias, value in zip(bound.fetches, values, strict=True):
+        response.outputs[alias].CopyFrom(to_proto(value))
+    return response

@@ -1,0 +1,82 @@
+"""One loaded SavedModel version: its signatures and its runs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+
+from .errors import ModelError, tensorflow_errors_mapped
+from .tensors import Array
+
+_SERVE_TAG = "serve"
+
+
+class Servable:
+    """A SavedModel in a TensorFlow session of its own, as TensorFlow Serving holds it.
+
+    A session checks the names and dtypes of what it is fed, not the shapes: what the graph can compute is computed. Its
+    threads are its own, and closing it gives the memory back. `run` may be called from several threads at once.
+    """
+
+    def __init__(
+        self, path: Path, *, name: str, version: int, intra_op_threads: int = 0, inter_op_threads: int = 0
+    ) -> None:
+        """Load the version that lies in `path`.
+
+        Raises:
+            ModelError: the folder holds no SavedModel that this TensorFlow loads.
+        """
+        self.name = name
+        self.version = version
+        self.path = path
+        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...]], Any] = {}
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=intra_op_threads,
+            inter_op_parallelism_threads=inter_op_threads,
+            use_per_session_threads=True,
+        )
+        config.gpu_options.allow_growth = True
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+        try:
+            self.signatures: Mapping[str, meta_graph_pb2.SignatureDef] = _load(self._session, path)
+        except BaseException:
+            self._session.close()
+            raise
+
+    def run(self, feeds: Mapping[str, Array], fetches: Sequence[str]) -> list[Array]:
+        """The values of the graph's tensors `fetches` where the tensors named in `feeds` have those values.
+
+        Raises:
+            ModelError: TensorFlow's own code and message.
+        """
+        names = tuple(sorted(feeds))
+        with tensorflow_errors_mapped():
+            values = self._callable(names, tuple(fetches))(*(feeds[name] for name in names))
+        return [np.asarray(value, dtype=object if isinstance(value, bytes) else None) for value in values]
+
+    def _callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> Any:
+        if (feeds, fetches) not in self._callables:
+            options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+            # Session.make_callable takes feeds only by way of Session.run, which costs three times as much a call.
+            self._callables[feeds, fetches] = self._session._make_callable_from_options(options)
+        return self._callables[feeds, fetches]
+
+    def close(self) -> None:
+        """Give the session's threads and memory back. No run may be under way, and none may follow."""
+        self._callables.clear()
+        self._session.close()
+
+
+def _load(session: tf.compat.v1.Session, path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    try:
+        with tensorflow_errors_mapped(), session.graph.as_default():
+            meta_graph = tf.compat.v1.saved_model.loader.load(session, [_SERVE_TAG], str(path))
+    except OSError as error:  # no saved_model.pb, or one that does not parse
+        raise ModelError(grpc.StatusCode.NOT_FOUND, str(error)) from error
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:  # no such tag, or a graph that is not one
+        raise ModelError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+    return dict(meta_graph.signature_def)

@@ -1,0 +1,95 @@
+"""TensorProto ⇄ numpy, with the checks and the wire form of TensorFlow's own `Tensor::FromProto` and `AsProtoField`."""
+
+import math
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+from tensorflow.core.framework import tensor_pb2, types_pb2
+
+Array = npt.NDArray[Any]
+
+
+class _Layout(NamedTuple):
+    """How TensorProto carries one dtype: `bits` are the field's numbers before they are looked at as `dtype`."""
+
+    dtype: Any
+    field: str
+    bits: Any
+
+
+_LAYOUTS: dict[int, _Layout] = {
+    types_pb2.DT_FLOAT: _Layout(np.float32, "float_val", np.float32),
+    types_pb2.DT_DOUBLE: _Layout(np.float64, "double_val", np.float64),
+    types_pb2.DT_HALF: _Layout(np.float16, "half_val", np.uint16),
+    types_pb2.DT_BFLOAT16: _Layout(ml_dtypes.bfloat16, "half_val", np.uint16),
+    types_pb2.DT_INT8: _Layout(np.int8, "int_val", np.int8),
+    types_pb2.DT_INT16: _Layout(np.int16, "int_val", np.int16),
+    types_pb2.DT_INT32: _Layout(np.int32, "int_val", np.int32),
+    types_pb2.DT_INT64: _Layout(np.int64, "int64_val", np.int64),
+    types_pb2.DT_UINT8: _Layout(np.uint8, "int_val", np.uint8),
+    types_pb2.DT_UINT16: _Layout(np.uint16, "int_val", np.uint16),
+    types_pb2.DT_UINT32: _Layout(np.uint32, "uint32_val", np.uint32),
+    types_pb2.DT_UINT64: _Layout(np.uint64, "uint64_val", np.uint64),
+    types_pb2.DT_BOOL: _Layout(np.bool_, "bool_val", np.bool_),
+    types_pb2.DT_COMPLEX64: _Layout(np.complex64, "scomplex_val", np.float32),
+    types_pb2.DT_COMPLEX128: _Layout(np.complex128, "dcomplex_val", np.float64),
+    types_pb2.DT_STRING: _Layout(np.object_, "string_val", np.object_),
+}
+_DTYPES = {np.dtype(layout.dtype): dtype for dtype, layout in _LAYOUTS.items()}
+_WIRE = {"half_val": np.int32, "int_val": np.int32}  # fields whose numbers are wider than what they carry
+_MAX_BYTES = 2**31 - 1  # what a message can carry at most; one repeated value may not ask for more either
+
+
+def to_array(proto: tensor_pb2.TensorProto) -> Array:
+    """The tensor that a TensorProto stands for.
+
+    Values come from `tensor_content`, which must fit the shape exactly, or else from the typed field, where missing
+    values repeat the last one (or are zero where there is none) and surplus ones are dropped. An unknown rank is a
+    scalar. Strings become an object array of bytes.
+
+    Raises:
+        ValueError: the message is no tensor: unknown dtype, negative or overflowing shape, content of another size.
+    """
+    if proto.dtype not in _LAYOUTS:
+        raise ValueError(f"dtype {proto.dtype} is not supported")
+    layout = _LAYOUTS[proto.dtype]
+    shape = [dim.size for dim in proto.tensor_shape.dim]
+    size = math.prod(shape)
+    if any(dim < 0 for dim in shape) or size * np.dtype(layout.dtype).itemsize > _MAX_BYTES:
+        raise ValueError(f"shape {shape} is not possible")
+    if proto.tensor_content:
+        return _from_content(proto.tensor_content, layout, size).reshape(shape)
+    values = getattr(proto, layout.field)
+    given = np.fromiter(values, dtype=_WIRE.get(layout.field, layout.bits), count=len(values))
+    return _filled(given.astype(layout.bits, copy=False).view(layout.dtype), size).reshape(shape)
+
+
+def _from_content(content: bytes, layout: _Layout, size: int) -> Array:
+    if layout.dtype is np.object_:
+        raise ValueError("strings are carried in string_val, not in tensor_content")
+    if len(content) != size * np.dtype(layout.dtype).itemsize:
+        raise ValueError(f"tensor_content has {len(content)} bytes for {size} elements")
+    return np.frombuffer(content, dtype=layout.dtype)
+
+
+def _filled(values: Array, size: int) -> Array:
+    if values.size >= size:
+        return values[:size]
+    absent = b"" if values.dtype == np.object_ else np.zeros((), values.dtype)
+    filled = np.full(size, values[-1] if values.size else absent, dtype=values.dtype)
+    filled[: values.size] = values
+    return filled
+
+
+def to_proto(array: Array) -> tensor_pb2.TensorProto:
+    """The TensorProto of an array in the form that TensorFlow Serving answers with: every value in its typed field."""
+    dtype = _DTYPES[array.dtype]
+    layout = _LAYOUTS[dtype]
+    proto = tensor_pb2.TensorProto(dtype=dtype)
+    proto.tensor_shape.SetInParent()  # there for a scalar too
+    for dim in array.shape:
+        proto.tensor_shape.dim.add(size=dim)
+    getattr(proto, layout.field).extend(array.reshape(-1).view(layout.bits).tolist())
+    return proto
