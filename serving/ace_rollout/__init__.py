@@ -1,0 +1,1 @@
+"""Versions on their way into production: `python -m ace_rollout --help`."""

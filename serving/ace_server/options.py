@@ -9,9 +9,8 @@ from typing import Any
 
 from .errors import StartError
 
-_EXAMPLE = """\
-  ace-server --port=8500 --model_name=detector --model_base_path=/srv/models/detector --enable_batching
-
+_EXAMPLE = "ace-server --port=8500 --model_name=detector --model_base_path=/srv/models/detector --enable_batching"
+_DESCRIPTION = """\
 The base path holds one folder a version (1/, 2/, ...), each a SavedModel; the highest number is served.
 The flags are those of tensorflow_model_server: --flag=value, --flag value, --flag and --noflag.
 """
@@ -74,8 +73,8 @@ def parse(arguments: Sequence[str]) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ace-server",
-        usage=argparse.SUPPRESS,
-        description=_EXAMPLE,
+        usage=_EXAMPLE,
+        description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

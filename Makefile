@@ -1,0 +1,78 @@
+# Every task by name; `make` alone lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.requirements
+
+FACES ?= runs/faces
+FIT ?= runs/fit
+PRESET ?= demo
+MODELS ?= runs/models
+SERVER ?= 127.0.0.1:8500
+IMAGES ?= $(FACES)/test
+USERS ?= 8
+SECONDS ?= 20
+
+.PHONY: help setup demo test check format train export serve detect loadtest protos lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## create .venv with everything that the project needs; again whenever a requirement file changes
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 10) <= v < (3, 14) else f"Python 3.10 to 3.13 is needed, and $(PYTHON) is {v[0]}.{v[1]}: make setup PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip' || { echo "Python lacks its venv module: install it (Debian: apt-get install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## faces → training → export → server → detection → load test with a version swap, in runs/demo (8 minutes)
+	$(BIN)/python demo.py
+
+test: $(STAMP) ## run all tests
+	$(BIN)/pytest
+
+check: $(STAMP) ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## put the code into the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(FACES): | $(STAMP)
+	$(BIN)/python -m ace_training faces $(FACES)
+
+train: $(FACES) ## draw faces where FACES has none, and train FIT/detector.keras (PRESET=demo or xception)
+	$(BIN)/python -m ace_training fit $(FACES) $(FIT) --preset $(PRESET)
+
+export: $(STAMP) ## publish FIT/detector.keras as the next version under MODELS/detector
+	$(BIN)/python -m ace_export $(FIT)/detector.keras $(MODELS)/detector
+
+serve: $(STAMP) ## serve MODELS/detector on 127.0.0.1:8500
+	$(BIN)/python -m ace_server --host=127.0.0.1 --port=8500 --model_name=detector --model_base_path=$(abspath $(MODELS))/detector --enable_batching
+
+detect: $(STAMP) ## ask SERVER about the first images under IMAGES
+	find $(IMAGES) -name '*.jpg' | sort | awk 'NR % 100 == 1' | xargs $(BIN)/python -m ace_client --server $(SERVER)
+
+loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 SECONDS=20)
+	$(BIN)/python -m ace_loadtest $(SERVER) --users $(USERS) --seconds $(SECONDS) --images $(IMAGES)
+
+protos: $(STAMP) ## generate the message classes from the .proto files
+	$(BIN)/python -m grpc_tools.protoc --proto_path=serving --python_out=serving --pyi_out=serving serving/ace_server/protos/*.proto
+
+lock: $(STAMP) ## resolve requirements/dev.txt anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --upgrade -o requirements/dev.txt
+
+clean: ## remove the environment, caches and everything under runs/
+	rm -rf $(VENV) runs build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,156 @@
+"""The whole system on real files, by the commands of the README: `make demo`.
+
+Draws faces, trains a detector, exports it, serves it, asks it about twelve files, and puts it under load while a second
+version takes over. Everything it makes lies under runs/demo, which a new run makes anew. It ends each process it began.
+"""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+RUNS = Path("runs/demo")
+FACES, FIT, BASE_PATH, LOAD = RUNS / "faces", RUNS / "fit", RUNS / "models" / "detector", RUNS / "loadtest"
+SERVER_LOG = RUNS / "server.log"
+SERVER_READY = "Running gRPC ModelServer at "
+LOAD_S = 20
+USERS = 8
+
+
+class DemoError(Exception):
+    """A step did not do what it should; the message says which and what to look at."""
+
+
+def main() -> int:
+    """Run the steps in turn: 0 where all went well, 1 where one did not, 130 where interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    started_s = time.monotonic()
+    shutil.rmtree(RUNS, ignore_errors=True)
+    RUNS.mkdir(parents=True)
+    try:
+        _draw_faces()
+        _train()
+        _export(version=1)
+        with _server() as address:
+            _detect(address)
+            _load_and_swap(address)
+        print(f"\nDone in {time.monotonic() - started_s:.0f} s. The load test's report: {LOAD / 'report.html'}")
+    except DemoError as error:
+        print(f"\ndemo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted; every process that it started has been ended", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _draw_faces() -> None:
+    _announce(1, "Draw faces: 2,800 JPEGs, half of them with a face swapped in, in the layout of FaceForensics++")
+    _run("ace_training", "faces", FACES)
+    print(f"A look at 64 of them: {FACES / 'faces.png'}")
+
+
+def _train() -> None:
+    _announce(2, "Train: a narrow Xception from scratch, best epoch by validation AUC")
+    _run("ace_training", "fit", FACES, FIT, "--preset", "demo")
+    test = json.loads((FIT / "report.json").read_text())["test"]
+    print(f"On the test set: AUC {test['auc']:.3f}, accuracy {test['accuracy']:.3f}")
+
+
+def _export(version: int) -> None:
+    if version == 1:
+        _announce(3, "Export: a SavedModel that takes JPEG bytes, checked against OpenCV and Keras")
+    published = _run("ace_export", FIT / "detector.keras", BASE_PATH)
+    print(f"Published {published}")
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """A server over what was exported; its address."""
+    _announce(4, "Serve: ace_server, which speaks TensorFlow Serving's gRPC API")
+    flags = ["--host=127.0.0.1", "--port=0", "--model_name=detector", f"--model_base_path={BASE_PATH.resolve()}"]
+    with SERVER_LOG.open("w") as log, _process("ace_server", *flags, "--enable_batching", stderr=log) as server:
+        while SERVER_READY not in SERVER_LOG.read_text():
+            if server.poll() is not None:
+                raise DemoError(f"the server did not start; its log is {SERVER_LOG}")
+            time.sleep(0.1)
+        address = SERVER_LOG.read_text().split(SERVER_READY)[1].split()[0]
+        print(f"Version 1 is served at {address}")
+        yield address
+        server.terminate()
+        if server.wait() != 0:
+            raise DemoError(f"the server did not drain; its log is {SERVER_LOG}")
+        print("The server drained and ended with status 0")
+
+
+def _detect(address: str) -> None:
+    _announce(5, "Detect: twelve files that training has never seen")
+    files = [file for truth in ("real", "fake") for file in sorted((FACES / "test" / truth).iterdir())[::25][:6]]
+    verdicts = [json.loads(line) for line in _run("ace_client", "--server", address, *files).splitlines()]
+    print(f"{'file':44} prob_fake  label  truth")
+    for file, verdict in zip(files, verdicts, strict=True):
+        print(f"{file!s:44} {verdict['prob_fake']:9.4f}  {verdict['label']:5}  {file.parent.name}")
+
+
+def _load_and_swap(address: str) -> None:
+    _announce(6, f"Load: {USERS} callers for {LOAD_S} s, and in the middle of it a second version")
+    load = ["ace_loadtest", address, "--users", USERS, "--seconds", LOAD_S, "--images", FACES / "test", "--out", LOAD]
+    with _process(*load, stdout=subprocess.DEVNULL) as running:
+        _export(version=2)
+        print(_run("ace_rollout", "wait", address, "2"))
+        if running.wait() != 0:
+            raise DemoError("the load test failed; its message is above")
+    report = json.loads((LOAD / "report.json").read_text())
+    latency_ms = report["latency_ms"]
+    print(f"{report['requests']} requests, {report['achieved_per_s']:.1f}/s; failed: {report['errors'] or 'none'}")
+    print(f"Latency: p50 {latency_ms['p50']:.0f} ms, p99 {latency_ms['p99']:.0f} ms")
+    print(f"Answers by version: {report['versions']}")
+    if report["errors"]:
+        raise DemoError(f"requests failed during the swap: {report['errors']}; the report is {LOAD / 'report.html'}")
+    if set(report["versions"]) != {"1", "2"}:
+        raise DemoError(f"both versions should have answered during the load, not {list(report['versions'])}")
+
+
+def _announce(number: int, text: str) -> None:
+    print(f"\n[{number}/6] {text}", flush=True)
+
+
+def _run(module: str, *arguments: object) -> str:
+    """What a command prints to stdout; its progress goes to the terminal."""
+    with _process(module, *arguments, stdout=subprocess.PIPE) as process:
+        printed, _ = process.communicate()
+    if process.returncode:
+        raise DemoError(f"python -m {module} ended with status {process.returncode}; its message is above")
+    return str(printed).strip()
+
+
+@contextmanager
+def _process(module: str, *arguments: object, **streams: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A command of ours as a process group of its own, which has ended when the block is left, however it is left."""
+    command: Sequence[str] = [sys.executable, "-m", module, *map(str, arguments)]
+    process = subprocess.Popen(command, text=True, start_new_session=True, **streams)  # noqa: S603 - our own commands
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What the tests of several packages need: real models on disk, and real servers in processes of their own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+_SERVING = re.compile(r"Running gRPC ModelServer at (\S+) \.\.\.")
+
+
+class ServerProcess:
+    """An `ace_server` on a free port of 127.0.0.1, its log in a file."""
+
+    def __init__(self, base_path: Path, log: Path, *flags: str) -> None:
+        self._log = log
+        command = [sys.executable, "-m", "ace_server", "--host=127.0.0.1", "--port=0", f"--model_base_path={base_path}"]
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen([*command, *flags], stderr=stderr, stdout=subprocess.DEVNULL)
+        self.address = self._wait_until_serving()
+
+    def _wait_until_serving(self, timeout_s: float = 120) -> str:
+        deadline_s = time.monotonic() + timeout_s
+        while time.monotonic() < deadline_s and self.process.poll() is None:
+            if found := _SERVING.search(self.stderr_text()):
+                return found[1]
+            time.sleep(0.05)
+        self.stop(signal.SIGKILL)
+        raise RuntimeError(f"the server did not start:\n{self.stderr_text()}")
+
+    def stderr_text(self) -> str:
+        """What the server has logged so far."""
+        return self._log.read_text()
+
+    def wait_for_log(self, text: str, timeout_s: float = 60) -> None:
+        """Return once the server has logged `text`."""
+        deadline_s = time.monotonic() + timeout_s
+        while text not in self.stderr_text():
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"{text!r} is not in the log:\n{self.stderr_text()}")
+            time.sleep(0.05)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal the process and wait for its end; its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+
+Serve = Callable[..., ServerProcess]
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Starts servers: `serve(base_path, "--flag=value", ...)`; all are ended with the module."""
+    servers: list[ServerProcess] = []
+
+    def start(base_path: Path, *flags: str) -> ServerProcess:
+        log = tmp_path_factory.mktemp("server") / "stderr.log"
+        servers.append(ServerProcess(base_path, log, *flags))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.process.terminate()
+    for server in servers:
+        server.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def detector_base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """models/detector with version 1: a detector of 32×32 pixels with random weights, published by the exporter."""
+    import keras
+
+    from ace_export.exporter import export
+
+    keras.utils.set_random_seed(7)
+    network = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Conv2D(4, 3, strides=2, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    folder = tmp_path_factory.mktemp("detector")
+    network.save(folder / "detector.keras")
+    return export(folder / "detector.keras", folder / "models" / "detector").parent
