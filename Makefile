@@ -67,7 +67,8 @@ loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 SECONDS=20)
 	$(BIN)/python -m ace_loadtest $(SERVER) --users $(USERS) --seconds $(SECONDS) --images $(IMAGES)
 
 protos: $(STAMP) ## generate the message classes from the .proto files
-	$(BIN)/python -m grpc_tools.protoc --proto_path=serving --python_out=serving --pyi_out=serving serving/ace_server/protos/*.proto
+	$(BIN)/python -m grpc_tools.protoc -Iclients --python_out=clients --pyi_out=clients clients/ace_client/protos/*.proto
+	$(BIN)/python -m grpc_tools.protoc -Iserving --python_out=serving --pyi_out=serving serving/ace_server/protos/*.proto
 
 lock: $(STAMP) ## resolve requirements/dev.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes \

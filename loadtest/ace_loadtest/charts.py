@@ -1,0 +1,138 @@
+"""The pictures of a report, as SVG."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from .samples import OK, Sample
+from .summary import PERCENTILES, latency_figures
+
+_STYLE: dict[Any, Any] = {
+    "axes.edgecolor": "#c3c8d0",
+    "axes.grid": True,
+    "axes.labelcolor": "#5b6472",
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Inter", "Segoe UI", "Helvetica Neue", "Arial", "DejaVu Sans"],
+    "font.size": 11,
+    "grid.color": "#e8ebef",
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # the reader's own fonts: sharper, and a tenth of the size
+    "svg.hashsalt": "ace",
+    "xtick.color": "#5b6472",
+    "ytick.color": "#5b6472",
+}
+_BLUES = ["#93c5fd", "#60a5fa", "#2563eb", "#1e3a8a"]
+_VERSIONS = ["#1d4ed8", "#f59e0b", "#10b981", "#8b5cf6"]
+_RED = "#dc2626"
+_WINDOWS = 40
+
+
+@rc_context(_STYLE)
+def latency_over_time(samples: Sequence[Sample], duration_s: float) -> str:
+    """Percentiles of the answers of each short window, errors as red marks, a new version as a dashed line."""
+    figure, axes = _figure("seconds since the load began", "latency, ms")
+    edges = _edges(duration_s)
+    answered = [sample for sample in samples if sample.status == OK]
+    windows = _by_window(answered, edges)
+    for percent, colour in zip(PERCENTILES, _BLUES, strict=True):
+        values = [latency_figures(window)[f"p{percent}"] if window.size else np.nan for window in windows]
+        axes.plot((edges[:-1] + edges[1:]) / 2, values, color=colour, linewidth=1.8, label=f"p{percent}")
+    _mark_errors(axes, samples)
+    _mark_versions(axes, answered)
+    axes.set_xlim(0, duration_s)
+    axes.set_ylim(bottom=0)
+    _legend(axes)
+    return _svg(figure)
+
+
+@rc_context(_STYLE)
+def answers_over_time(samples: Sequence[Sample], duration_s: float) -> str:
+    """Answers a second in each short window, by the version that gave them, and errors on top."""
+    figure, axes = _figure("seconds since the load began", "answers a second")
+    edges = _edges(duration_s)
+    versions = sorted({sample.version for sample in samples if sample.version is not None})
+    colours = [_VERSIONS[position % len(_VERSIONS)] for position in range(len(versions))]
+    groups = [[each.end_s for each in samples if each.status == OK and each.version == one] for one in versions]
+    labels = [f"version {version}" for version in versions]
+    if failed := [sample.end_s for sample in samples if sample.status != OK]:
+        groups, labels, colours = [*groups, failed], [*labels, "errors"], [*colours, _RED]
+    bottom = np.zeros(len(edges) - 1)
+    for group, label, colour in zip(groups, labels, colours, strict=True):
+        rates = np.histogram(group, edges)[0] / np.diff(edges)
+        axes.bar(edges[:-1], rates, np.diff(edges), bottom, align="edge", color=colour, label=label, edgecolor="white")
+        bottom += rates
+    axes.set_xlim(0, duration_s)
+    _legend(axes)
+    return _svg(figure)
+
+
+@rc_context(_STYLE)
+def histogram(latencies_ms: Sequence[float]) -> str:
+    """How many answers took how long, on a logarithmic scale, with the percentiles marked."""
+    figure, axes = _figure("latency, ms", "answers")
+    values = np.array(latencies_ms)
+    low, high = values.min() / 1.05, values.max() * 1.05
+    axes.hist(values, np.geomspace(low, high, 41).tolist(), color="#93c5fd", edgecolor="white", linewidth=0.5)
+    figures = latency_figures(values)
+    for name, colour in (("p50", "#1d4ed8"), ("p95", "#f59e0b"), ("p99", _RED)):
+        axes.axvline(figures[name], color=colour, linewidth=1.5, label=f"{name}  {figures[name]:.3g} ms")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)) if high > 4 * low else MaxNLocator(6))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlim(low, high)
+    _legend(axes)
+    return _svg(figure)
+
+
+def _figure(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6, 3.1), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _edges(duration_s: float) -> npt.NDArray[np.float64]:
+    return np.linspace(0, duration_s, min(_WINDOWS, max(4, round(duration_s * 2))) + 1)
+
+
+def _by_window(samples: Sequence[Sample], edges: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+    latencies_ms = np.array([sample.latency_ms for sample in samples])
+    windows = np.digitize([sample.end_s for sample in samples], edges[1:-1])
+    return [latencies_ms[windows == window] for window in range(len(edges) - 1)]
+
+
+def _mark_errors(axes: Axes, samples: Sequence[Sample]) -> None:
+    failed = [sample for sample in samples if sample.status != OK]
+    if failed:
+        axes.plot([each.end_s for each in failed], [each.latency_ms for each in failed], "x", color=_RED, label="error")
+
+
+def _mark_versions(axes: Axes, answered: Sequence[Sample]) -> None:
+    first_s: dict[int | None, float] = {}
+    for sample in sorted(answered, key=lambda sample: sample.end_s):
+        first_s.setdefault(sample.version, sample.end_s)
+    for version, end_s in list(first_s.items())[1:]:
+        axes.axvline(end_s, color="#5b6472", linestyle="--", linewidth=1.2, label=f"version {version} begins")
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, handlelength=1.2, columnspacing=1.2, fontsize=10)
+
+
+def _svg(figure: Figure) -> str:
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()

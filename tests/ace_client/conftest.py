@@ -1,0 +1,120 @@
+"""A gRPC server that answers Predict and GetModelStatus as a test tells it to: a real one, on a port of its own."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.wrappers_pb2 import Int64Value
+
+from ace_client.protos.serving_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+    ModelSpec,
+    ModelVersionStatus,
+    PredictRequest,
+    PredictResponse,
+)
+from ace_client.protos.tensor_pb2 import DT_FLOAT, DT_STRING, TensorProto, TensorShapeProto
+
+Answer = Callable[[Message, grpc.ServicerContext], Message]
+
+
+@dataclass
+class TellableServer:
+    """What the server was asked, and what it is told to answer."""
+
+    address: str = ""
+    requests: list[PredictRequest] = field(default_factory=list)
+    predict: Answer = lambda request, _context: size_as_prob_fake(request)
+    model_status: Answer = lambda _request, _context: version_states({1: "AVAILABLE"})
+
+    def on_predict(self, request: Message, context: grpc.ServicerContext) -> Message:
+        self.requests.append(request)
+        return self.predict(request, context)
+
+    def on_model_status(self, request: Message, context: grpc.ServicerContext) -> Message:
+        return self.model_status(request, context)
+
+
+def size_as_prob_fake(request: PredictRequest) -> PredictResponse:
+    """Each image's size in thousands of bytes as its prob_fake: a test sees which answer belongs to which image."""
+    sizes = [len(image) / 1000 for image in request.inputs["image_bytes"].string_val]
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(sizes))])
+    spec = ModelSpec(name="detector", version=Int64Value(value=request.model_spec.version.value or 7))
+    labels = [b"fake" if size >= 0.5 else b"real" for size in sizes]
+    return PredictResponse(
+        model_spec=spec,
+        outputs={
+            "prob_fake": TensorProto(dtype=DT_FLOAT, tensor_shape=shape, float_val=sizes),
+            "label": TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=labels),
+            "error": TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=[b""] * len(sizes)),
+        },
+    )
+
+
+def version_states(states: dict[int, str]) -> GetModelStatusResponse:
+    return GetModelStatusResponse(
+        model_version_status=[ModelVersionStatus(version=version, state=state) for version, state in states.items()]
+    )
+
+
+@contextmanager
+def running(server: TellableServer, *, port: int = 0) -> Iterator[TellableServer]:
+    """The server, listening on 127.0.0.1 until the block ends."""
+    grpc_server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
+    for service, method, answer, request_class in (
+        ("tensorflow.serving.PredictionService", "Predict", server.on_predict, PredictRequest),
+        ("tensorflow.serving.ModelService", "GetModelStatus", server.on_model_status, GetModelStatusRequest),
+    ):
+        handler = grpc.unary_unary_rpc_method_handler(
+            answer,
+            request_deserializer=request_class.FromString,
+            response_serializer=lambda sent: sent.SerializeToString(),
+        )
+        grpc_server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    server.address = f"127.0.0.1:{grpc_server.add_insecure_port(f'127.0.0.1:{port}')}"
+    grpc_server.start()
+    try:
+        yield server
+    finally:
+        grpc_server.stop(grace=None).wait()
+
+
+@pytest.fixture
+def server() -> Iterator[TellableServer]:
+    """A server that answers each image's size, until a test tells it otherwise."""
+    with running(TellableServer()) as listening:
+        yield listening
+
+
+@pytest.fixture
+def serve_later() -> Iterator[Callable[[str, float], None]]:
+    """Starts such a server at an address after some seconds."""
+    stop = threading.Event()
+    threads = []
+
+    def start(address: str, after_s: float) -> None:
+        def run() -> None:
+            stop.wait(after_s)
+            with running(TellableServer(), port=int(address.rpartition(":")[2])):
+                stop.wait()
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def free_address() -> str:
+    """An address where nothing listens."""
+    with running(TellableServer()) as briefly:
+        return briefly.address

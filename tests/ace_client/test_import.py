@@ -1,0 +1,37 @@
+import subprocess
+import sys
+
+import pytest
+
+
+def run(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+
+
+def test_importing_the_client_loads_nothing_heavy():
+    loaded = set(run("import ace_client, sys; print(*sys.modules)").split())
+
+    assert "grpc" in loaded
+    assert loaded.isdisjoint({"tensorflow", "tensorflow_serving", "keras", "cv2", "gevent", "matplotlib", "ace_server"})
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "import ace_client, tensorflow, tensorflow_serving.apis.prediction_service_pb2_grpc",
+        "import tensorflow, tensorflow_serving.apis.prediction_service_pb2_grpc, ace_client",
+    ],
+    ids=["client first", "tensorflow first"],
+)
+def test_the_client_works_beside_tensorflow_serving_apis(order, server):
+    pytest.importorskip("tensorflow_serving.apis")
+    program = f"""
+import os
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+{order}
+from tensorflow_serving.apis import predict_pb2
+with ace_client.Detector({server.address!r}, deadline_s=30) as detector:
+    print(detector.detect(bytes(250))[0].prob_fake, predict_pb2.PredictRequest().ByteSize())
+"""
+
+    assert run(program) == "0.25 0\n"

@@ -1,0 +1,71 @@
+"""The client against a real `ace_server` that serves a real export."""
+
+import cv2
+import numpy as np
+import pytest
+
+from ace_client import Detector, ModelNotFound, VersionStatus
+
+
+@pytest.fixture(scope="module")
+def detector(serve, detector_base_path):
+    server = serve(detector_base_path, "--model_name=detector")
+    with Detector(server.address, deadline_s=30) as detector:
+        detector.wait_ready(timeout_s=30, version=1)
+        yield detector
+
+
+@pytest.fixture
+def pixels():
+    """uint8[61, 45, 3], RGB: rows of a BMP that need filling."""
+    return np.random.default_rng(3).integers(0, 256, (61, 45, 3), np.uint8)
+
+
+def png(pixels) -> bytes:
+    return cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
+
+
+def test_a_path_its_bytes_and_its_pixels_have_the_same_verdict(detector, pixels, tmp_path):
+    path = tmp_path / "face.png"
+    path.write_bytes(png(pixels))
+
+    first, *others = detector.detect([path, path.read_bytes(), pixels])
+
+    assert 0 < first.prob_fake < 1
+    assert first.label in ("real", "fake")
+    assert (first.version, first.error) == (1, None)
+    assert others == [first, first]
+
+
+@pytest.mark.parametrize("bad", [b"no image", b"", b"\xff\xd8\xff cut off"])
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_an_image_that_cannot_be_decoded_spoils_only_its_own_verdict(detector, pixels, bad, position):
+    [alone] = detector.detect(pixels)
+    images = [pixels, pixels, pixels]
+    images[position] = bad
+
+    verdicts = detector.detect(images)
+
+    spoilt = verdicts.pop(position)
+    assert np.isnan(spoilt.prob_fake)
+    assert (spoilt.label, spoilt.version) == ("", 1)
+    assert spoilt.error
+    assert verdicts == [alone, alone]
+
+
+def test_more_images_than_a_request_holds_are_answered(detector, pixels):
+    [alone] = detector.detect(pixels)
+
+    assert detector.detect(np.stack([pixels] * 40)) == [alone] * 40
+
+
+def test_what_is_pinned_and_not_there_is_not_found(detector, pixels):
+    assert detector.detect(pixels, version=1)[0].version == 1
+    with pytest.raises(ModelNotFound, match=r"Specific\(detector, 9\)"):
+        detector.detect(pixels, version=9)
+    with pytest.raises(ModelNotFound, match="canary"):
+        detector.detect(pixels, label="canary")
+
+
+def test_status_names_the_version(detector):
+    assert detector.model_status() == [VersionStatus(1, "AVAILABLE")]
