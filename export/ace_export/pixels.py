@@ -29,13 +29,41 @@ def decode(image_bytes: tf.Tensor) -> tf.Tensor:
 
 
 def resize(image: tf.Tensor, size: int) -> tf.Tensor:
-    """The image stretched to a square, bilinear with half-pixel centres and no antialiasing, as `cv2.resize` does it.
+    """The image stretched to a square as `cv2.resize` does it: bilinear, half-pixel centres, no antialiasing.
 
-    uint8[height, width, 3] → uint8[size, size, 3]. Within 1 level of OpenCV, whose fixed-point arithmetic rounds
-    otherwise, and 0.13 on average; the same where nothing is to be resized.
+    uint8[height, width, 3] → uint8[size, size, 3]. OpenCV's own fixed-point arithmetic (`HResizeLinear` and
+    `VResizeLinear` in modules/imgproc/src/resize.cpp), which drops fractions after each pass: one pixel in a million is
+    one level off. Rounding `tf.image.resize` takes a quarter of the time, but is one level too bright on one pixel in
+    eight, which moved a trained detector's `prob_fake` by up to 0.04.
     """
-    stretched = tf.image.resize(image, [size, size], method="bilinear", antialias=False)
-    return tf.cast(tf.round(stretched), tf.uint8)
+    left, right, share = _taps(tf.shape(image)[1], size)
+    columns = tf.floor(
+        _rows_of_floats(tf.gather(image, left, axis=1)) * tf.repeat((2048 - share) / 16, 3)
+        + _rows_of_floats(tf.gather(image, right, axis=1)) * tf.repeat(share / 16, 3)
+    )  # [height, size * 3], in levels × 128
+    above, below, share = _taps(tf.shape(image)[0], size)
+    share = share[:, tf.newaxis]
+    quarters = tf.floor(tf.gather(columns, above) * ((2048 - share) / 65536))
+    quarters += tf.floor(tf.gather(columns, below) * (share / 65536))
+    return tf.reshape(tf.cast(quarters * 0.25 + 0.5, tf.uint8), [size, size, 3])
+
+
+def _taps(length: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The two source pixels that each pixel lies between, and the second one's share of it, out of 2048.
+
+    int32[] → int32[size], int32[size], float32[size].
+    """
+    centres = (tf.range(size, dtype=tf.float64) + 0.5) * (tf.cast(length, tf.float64) / size) - 0.5
+    centres = tf.cast(centres, tf.float32)
+    first = tf.floor(centres)
+    share = tf.round((centres - first) * 2048)
+    first = tf.cast(first, tf.int32)
+    return tf.maximum(first, 0), tf.minimum(first + 1, length - 1), share
+
+
+def _rows_of_floats(image: tf.Tensor) -> tf.Tensor:
+    """uint8[height, width, 3] → float32[height, width * 3]: weights broadcast several times faster over two axes."""
+    return tf.reshape(tf.cast(image, tf.float32), [-1, image.shape[1] * 3])
 
 
 def scale(pixels: tf.Tensor) -> tf.Tensor:

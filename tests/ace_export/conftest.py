@@ -1,0 +1,83 @@
+"""A small detector, as training would leave it, exported once for all tests that only read it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+from tensorflow.core.protobuf import config_pb2
+
+from ace_export import golden
+from ace_export.detector import Detector, load_detector
+from ace_export.exporter import export
+
+SIZE = 96
+
+Answer = Callable[[list[bytes]], dict[str, np.ndarray]]
+
+
+@pytest.fixture(scope="session")
+def detector_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained, with an output layer so steep that different images get different answers."""
+    keras.utils.set_random_seed(3)
+    image = keras.Input((SIZE, SIZE, 3))
+    x = layers.SeparableConv2D(8, 3, strides=4)(image)
+    x = layers.Activation("relu")(layers.BatchNormalization()(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    prob_fake = layers.Dense(1, activation="sigmoid", kernel_initializer=keras.initializers.RandomNormal(stddev=4))(x)
+    path = tmp_path_factory.mktemp("trained") / "detector.keras"
+    keras.Model(image, prob_fake).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def detector(detector_file: Path) -> Detector:
+    return load_detector(detector_file)
+
+
+@pytest.fixture(scope="session")
+def version(detector_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(detector_file, tmp_path_factory.mktemp("models") / "detector")
+
+
+@pytest.fixture(scope="session", params=["function", "session"])
+def answer(version: Path, request: pytest.FixtureRequest) -> Answer:
+    """The exported `serving_default`, loaded as Python does and as TensorFlow Serving does."""
+    return _as_function(version) if request.param == "function" else _as_session(version)
+
+
+@pytest.fixture(scope="session")
+def golden_images() -> dict[str, bytes]:
+    return {image.name: image.data for image in golden.draw()}
+
+
+@pytest.fixture(scope="session")
+def faces(golden_images: dict[str, bytes]) -> list[bytes]:
+    """Three readable images of different sizes and formats."""
+    return [golden_images[name] for name in ("jpeg quality 75", "png grey", "jpeg 100x150")]
+
+
+def _as_function(version: Path) -> Answer:
+    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
+
+    def answer(images: list[bytes]) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in signature(tf.constant(images, tf.string)).items()}
+
+    return answer
+
+
+def _as_session(version: Path) -> Answer:
+    """With one thread, on which a dataset that waited for a second one would never return."""
+    config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=1, intra_op_parallelism_threads=1)
+    config.use_per_session_threads = True
+    session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+    with session.graph.as_default():
+        signature = tf.compat.v1.saved_model.load(session, ["serve"], str(version)).signature_def["serving_default"]
+    options = config_pb2.CallableOptions()
+    options.feed.append(signature.inputs["image_bytes"].name)
+    options.fetch.extend(output.name for output in signature.outputs.values())
+    run = session._make_callable_from_options(options)
+    return lambda images: dict(zip(signature.outputs, run(np.array(images, object)), strict=True))

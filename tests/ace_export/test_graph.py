@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import saved_model_pb2
+
+from ace_export.detector import Detector
+from ace_export.graph import ServingGraph
+from ace_export.parity import reference_pixels
+
+
+def test_signatures_are_those_of_the_contract(version: Path):
+    signatures = tf.saved_model.load(str(version)).signatures
+
+    found = {
+        name: {
+            "inputs": {spec.name: (spec.dtype.name, spec.shape.as_list()) for spec in inputs(signature)},
+            "outputs": {key: (spec.dtype.name, spec.shape.as_list()) for key, spec in outputs(signature)},
+        }
+        for name, signature in signatures.items()
+    }
+
+    verdict = {"prob_fake": ("float32", [None]), "label": ("string", [None])}
+    assert found == {
+        "serving_default": {
+            "inputs": {"image_bytes": ("string", [None])},
+            "outputs": {**verdict, "error": ("string", [None])},
+        },
+        "pixels": {"inputs": {"pixels": ("uint8", [None, 96, 96, 3])}, "outputs": verdict},
+    }
+
+
+def test_both_signatures_answer_the_same_to_the_same_pixels(version: Path, golden_images: dict[str, bytes]):
+    signatures = tf.saved_model.load(str(version)).signatures
+    png = golden_images["png"]
+
+    decoded = signatures["pixels"](tf.constant(reference_pixels(png, 96)[np.newaxis]))
+    encoded = signatures["serving_default"](tf.constant([png]))
+
+    np.testing.assert_allclose(decoded["prob_fake"], encoded["prob_fake"], atol=1e-3)
+    assert decoded["label"].numpy().tolist() == encoded["label"].numpy().tolist()
+
+
+def test_an_empty_batch_of_pixels_is_answered_with_no_rows(version: Path):
+    outputs = tf.saved_model.load(str(version)).signatures["pixels"](tf.zeros([0, 96, 96, 3], tf.uint8))
+
+    assert [value.shape[0] for value in outputs.values()] == [0, 0]
+
+
+@pytest.mark.parametrize(("step", "label"), [(0, b"fake"), (1, b"real")])
+def test_an_image_is_fake_from_the_threshold_on(detector: Detector, faces: list[bytes], step: int, label: bytes):
+    images = tf.constant(faces[:1])
+    prob_fake = ServingGraph(detector, 0.5).serving_default(images)["prob_fake"].numpy()[0]
+    threshold = prob_fake if step == 0 else np.nextafter(prob_fake, np.float32(1))
+
+    verdict = ServingGraph(detector, float(threshold)).serving_default(images)
+
+    assert verdict["label"].numpy().tolist() == [label]
+
+
+def test_decoding_is_pinned_to_the_cpu(version: Path):
+    decoders = [node for node in nodes(version) if "Dataset" in node.op]
+
+    assert decoders
+    assert all(node.device.lower().endswith("cpu:0") for node in decoders)
+
+
+def test_the_graph_needs_no_python_and_no_half_precision(version: Path):
+    found = nodes(version)
+
+    assert not {node.op for node in found} & {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
+    assert not [node.name for node in found if types_pb2.DT_HALF in {attr.type for attr in node.attr.values()}]
+
+
+def test_the_file_holds_the_weights_and_little_else(version: Path, detector: Detector):
+    weights_bytes = 4 * detector.network.count_params()
+    variables = [path for path in (version / "variables").iterdir() if "data" in path.name]
+
+    assert weights_bytes <= sum(path.stat().st_size for path in variables) <= weights_bytes + 4096
+    assert (version / "saved_model.pb").stat().st_size < 300_000
+
+
+def inputs(signature):
+    return signature.structured_input_signature[1].values()
+
+
+def outputs(signature):
+    return signature.structured_outputs.items()
+
+
+def nodes(version: Path):
+    model = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
+    graph = model.meta_graphs[0].graph_def
+    return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
