@@ -1,0 +1,62 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ace_training.face_set import FaceSetPlan, write_face_set
+from ace_training.presets import Preset
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set large enough to judge its difficulty by."""
+    plan = FaceSetPlan(train=240, val=60, test=240, seed=7)
+    return write_face_set(tmp_path_factory.mktemp("faces") / "faces", plan)
+
+
+@pytest.fixture(scope="session")
+def few_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest set that has two people in each split."""
+    plan = FaceSetPlan(train=8, val=6, test=6, seed=3)
+    return write_face_set(tmp_path_factory.mktemp("few") / "faces", plan)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Preset:
+    """The real network at its smallest."""
+    return Preset(
+        name="tiny",
+        input_size=71,
+        width=0.05,
+        middle_blocks=1,
+        batch_norm_momentum=0.8,
+        weights="none",
+        batch_size=16,
+        epochs=2,
+        patience=2,
+        learning_rate=3e-3,
+        dropout=0.1,
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """The command as a person gives it: in another folder, without this session's settings of TensorFlow."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+
+    def run_command(*arguments: str | Path, **changed: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "ace_training", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            env=environment | changed,
+        )
+
+    return run_command
