@@ -15,14 +15,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 _SERVING = re.compile(r"Running gRPC ModelServer at (\S+) \.\.\.")
+_REST = re.compile(r"Exporting HTTP/REST API at:(\S+) \.\.\.")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make contract` passes on."""
+    parser.addoption("--target", help="HOST:PORT of a running server to hold to the recordings, instead of our own")
+    parser.addoption("--recording", default="recorded", help="the one for how the target was started")
 
 
 class ServerProcess:
     """An `ace_server` on a free port of 127.0.0.1, its log in a file."""
 
-    def __init__(self, base_path: Path, log: Path, *flags: str) -> None:
+    def __init__(self, base_path: Path | None, log: Path, *flags: str) -> None:
         self._log = log
-        command = [sys.executable, "-m", "ace_server", "--host=127.0.0.1", "--port=0", f"--model_base_path={base_path}"]
+        command = [sys.executable, "-m", "ace_server", "--host=127.0.0.1", "--port=0"]
+        command += [f"--model_base_path={base_path}"] if base_path else []
         with log.open("w") as stderr:
             self.process = subprocess.Popen([*command, *flags], stderr=stderr, stdout=subprocess.DEVNULL)
         self.address = self._wait_until_serving()
@@ -35,6 +43,13 @@ class ServerProcess:
             time.sleep(0.05)
         self.stop(signal.SIGKILL)
         raise RuntimeError(f"the server did not start:\n{self.stderr_text()}")
+
+    @property
+    def rest_url(self) -> str:
+        """Where the REST API is, of a server started with --rest_api_port=-1."""
+        self.wait_for_log("Exporting HTTP/REST API at:")
+        found = _REST.search(self.stderr_text())
+        return f"http://{found[1]}" if found else ""
 
     def stderr_text(self) -> str:
         """What the server has logged so far."""
@@ -63,7 +78,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Starts servers: `serve(base_path, "--flag=value", ...)`; all are ended with the module."""
     servers: list[ServerProcess] = []
 
-    def start(base_path: Path, *flags: str) -> ServerProcess:
+    def start(base_path: Path | None, *flags: str) -> ServerProcess:
         log = tmp_path_factory.mktemp("server") / "stderr.log"
         servers.append(ServerProcess(base_path, log, *flags))
         return servers[-1]
@@ -79,7 +94,6 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 def detector_base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """models/detector with version 1: a detector of 32×32 pixels with random weights, published by the exporter."""
     import keras
-
     from ace_export.exporter import export
 
     keras.utils.set_random_seed(7)

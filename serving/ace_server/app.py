@@ -4,30 +4,34 @@ import asyncio
 import logging
 import signal
 from pathlib import Path
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from .batching import Batcher
 from .config import BatchingParameters, read_batching_parameters
-from .errors import StartError
+from .errors import CallError, StartError
 from .grpc_api import Gate, ModelService, PredictionService
+from .health import SERVICES, Health
 from .inference import Inference
 from .manager import Manager
+from .metrics import Metrics
+from .model_config import configured_models, read_model_config
+from .monitoring_config import DEFAULT_PATH, read_metrics_path
 from .options import Options
+from .rest_api import RestApi
+from .rest_server import RestServer
 
 _log = logging.getLogger(__name__)
 _FLUSH_S = 1.0  # for answers that are written but not yet sent when the last call is done
-_SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-_CHANNEL_OPTIONS = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.so_reuseport", 0),  # a second server on the port must fail, not take half of the calls
-]
+_CHANNEL_OPTIONS = {
+    "grpc.max_receive_message_length": -1,
+    "grpc.max_send_message_length": -1,
+    "grpc.so_reuseport": 0,  # a second server on the port must fail, not take half of the calls
+}
 
 
 async def serve(options: Options) -> int:
@@ -38,41 +42,120 @@ async def serve(options: Options) -> int:
     """
     file = options.batching_parameters_file
     parameters = read_batching_parameters(Path(file)) if file else BatchingParameters()
-    batcher = Batcher(parameters, merging=options.enable_batching)
-    manager = Manager(options, batcher)
-    inference, gate, liveness = Inference(manager, batcher), Gate(), health.HealthServicer()
-    server = grpc.aio.server(options=_CHANNEL_OPTIONS)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(inference, gate), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference), server)
-    health_pb2_grpc.add_HealthServicer_to_server(liveness, server)
-    port = _bind(server, options)
-    await _set_health(liveness, options, _NOT_SERVING)
+    models = configured_models(options)
+    health, gate, metrics = Health(), Gate(), Metrics()
+    batcher = Batcher(parameters, merging=options.enable_batching, metrics=metrics.runs)
+    manager = Manager(options, batcher, announce=health.show, metrics=metrics)
+    _show_samples(metrics, manager, batcher)
+    packed_outputs = options.enable_serialization_as_tensor_content
+    inference = Inference(manager, batcher, metrics.calls, packed_outputs=packed_outputs)
+    rest = _rest_server(options, manager, batcher, gate, metrics)
+    server = grpc.aio.server(options=_channel_options(options))
+    prediction_service = PredictionService(inference, gate, metrics)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction_service, server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, manager), server)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    reflection.enable_server_reflection((*SERVICES, reflection.SERVICE_NAME), server)
+    addresses = _bind(server, options)
+    await health.show(dict.fromkeys(models, False))
     await server.start()
+    if rest:
+        await rest.start()
     _cancel_on_signal()
     unanswered = 0
     try:
-        await manager.start()
-        await _set_health(liveness, options, _SERVING)
-        _log.info("Running gRPC ModelServer at %s:%d ...", options.host, port)
-        await manager.watch()
+        try:
+            await manager.apply(models)
+        except CallError as error:
+            raise StartError(str(error)) from error
+        _log.info("Running gRPC ModelServer at %s ...", " and ".join(addresses))
+        if rest:
+            _log.info("Exporting HTTP/REST API at:%s ...", rest.address)
+        await asyncio.gather(manager.watch(), _watch_model_config(options, manager))
     except asyncio.CancelledError:
         _log.info("Draining: new calls are refused, those in flight have %g s", options.drain_seconds)
-        await _set_health(liveness, options, _NOT_SERVING)
+        await health.enter_graceful_shutdown()
         unanswered = await gate.drain(options.drain_seconds)
         _log.info("Drained, %d calls unanswered", unanswered)
     finally:
+        if rest:
+            await rest.stop()
         await server.stop(_FLUSH_S)
     return 1 if unanswered else 0
 
 
-def _bind(server: grpc.aio.Server, options: Options) -> int:
-    host = f"[{options.host}]" if ":" in options.host else options.host
+def _rest_server(
+    options: Options, manager: Manager, batcher: Batcher, gate: Gate, metrics: Metrics
+) -> RestServer | None:
+    """The REST API on its port, where one is wanted."""
+    file = options.monitoring_config_file
+    metrics_path = read_metrics_path(Path(file)) if file else DEFAULT_PATH
+    if not options.rest_api_port:
+        return None
+    inference = Inference(manager, batcher, metrics.calls, packed_outputs=True)
+    api = RestApi(inference, gate, metrics, options=options, ready=manager.ready, metrics_path=metrics_path)
+    return RestServer(api.app, host=options.host, port=options.rest_api_port, flush_s=_FLUSH_S)
+
+
+def _show_samples(metrics: Metrics, manager: Manager, batcher: Batcher) -> None:
+    version = ("model_name", "version")
+    metrics.sample("ace_server_queue_rows", "Rows that wait for a run.", version, batcher.waiting)
+    metrics.sample("ace_server_version_state", "1 for the state of each version.", (*version, "state"), manager.states)
+
+
+async def _watch_model_config(options: Options, manager: Manager) -> None:
+    """Apply the model config file whenever it has changed; one that is wrong is logged and changes nothing."""
+    path, wait_s = Path(options.model_config_file), options.model_config_file_poll_wait_seconds
+    if not options.model_config_file or wait_s <= 0:
+        return
+    seen = _content(path)
+    while True:
+        await asyncio.sleep(wait_s)
+        content = _content(path)
+        if content == seen:
+            continue
+        seen = content
+        try:
+            await manager.apply(read_model_config(path))
+            _log.info("Applied %s", path)
+        except (CallError, StartError) as error:
+            _log.error("%s was changed and cannot be applied; what was served is served on: %s", path, error)
+
+
+def _content(path: Path) -> bytes | None:
     try:
-        return server.add_insecure_port(f"{host}:{options.port}")
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _channel_options(options: Options) -> list[tuple[str, Any]]:
+    """GRPC's settings: ours, then those of --grpc_channel_arguments."""
+    settings: dict[str, Any] = dict(_CHANNEL_OPTIONS)
+    for argument in filter(None, options.grpc_channel_arguments.split(",")):
+        name, _, value = argument.partition("=")
+        settings[name.strip()] = int(value) if value.strip().lstrip("-").isdecimal() else value.strip()
+    return list(settings.items())
+
+
+def _bind(server: grpc.aio.Server, options: Options) -> list[str]:
+    """The addresses that the gRPC API listens on."""
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    addresses = []
+    if options.port or not options.grpc_socket_path:
+        addresses.append(f"{host}:{_listen(server, f'{host}:{options.port}')}")
+    if options.grpc_socket_path:
+        addresses.append(f"unix:{options.grpc_socket_path}")
+        _listen(server, addresses[-1])
+    return addresses
+
+
+def _listen(server: grpc.aio.Server, address: str) -> int:
+    try:
+        return server.add_insecure_port(address)
     except RuntimeError as error:
         raise StartError(
-            f"Cannot listen on {host}:{options.port}: the port is in use, or the address is not this machine's. "
-            "Pass another --port, or --host."
+            f"Cannot listen on {address}: it is in use, or not this machine's. Pass another --port, or --host."
         ) from error
 
 
@@ -83,9 +166,3 @@ def _cancel_on_signal() -> None:
         raise RuntimeError("only a task can be cancelled by a signal")
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-
-
-async def _set_health(servicer: health.HealthServicer, options: Options, status: int) -> None:
-    """Say so for the server as a whole, for its services, and for the model by its name."""
-    for service in ("", *_SERVICES, options.model_name):
-        await servicer.set(service, status)

@@ -15,6 +15,7 @@ import numpy as np
 
 from .config import BatchingParameters
 from .errors import CallError, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
+from .metrics import Run, RunMetrics
 from .servable import Servable
 from .tensors import Array
 
@@ -27,6 +28,7 @@ _Outcome = list[Array] | Exception
 class _Task:
     feeds: Mapping[str, Array]
     rows: int
+    queued_s: float  # loop time
     ready_s: float  # loop time from which on it need not wait for company
     result: asyncio.Future[list[Array]]
 
@@ -54,19 +56,23 @@ class _Queue:
         self.rows -= rows
         return taken
 
-    def discard(self, task: _Task) -> None:
-        if task in self.tasks:
-            self.tasks.remove(task)
-            self.rows -= task.rows
+    def discard(self, task: _Task) -> bool:
+        """Take one task out; whether it was still there."""
+        if task not in self.tasks:
+            return False
+        self.tasks.remove(task)
+        self.rows -= task.rows
+        return True
 
 
 class Batcher:
     """The runners and what waits for them. Used from one event loop; the runs are in threads of its own."""
 
-    def __init__(self, parameters: BatchingParameters, *, merging: bool) -> None:
+    def __init__(self, parameters: BatchingParameters, *, merging: bool, metrics: RunMetrics | None = None) -> None:
         """Without `merging`, all that counts of `parameters` is how many runners there are."""
         self._parameters = parameters
         self._merging = merging
+        self._metrics = metrics or RunMetrics()
         self._max_rows = parameters.max_batch_size if merging else 1
         self._queues: dict[Hashable, _Queue] = {}
         self._idle_runners = parameters.num_batch_threads
@@ -91,14 +97,16 @@ class Batcher:
         queue = self._queues.get(key) or _Queue(key, servable, fetches)
         self._refuse_overload(queue, rows)
         wait_s = self._parameters.batch_timeout_micros / 1e6 if self._merging and self._idle_runners else 0.0
-        task = _Task(feeds, rows, loop.time() + wait_s, loop.create_future())
+        queued_s = loop.time()
+        task = _Task(feeds, rows, queued_s, queued_s + wait_s, loop.create_future())
         queue.add(task)
         self._queues[key] = queue
         self._dispatch()
         try:
             return await task.result
         except asyncio.CancelledError:
-            queue.discard(task)
+            if queue.discard(task):
+                self._metrics.dropped(servable.name, servable.version, "cancelled")
             self._forget_if_empty(queue)
             raise
 
@@ -106,6 +114,14 @@ class Batcher:
         """Whether a request for this servable waits or runs."""
         waiting = any(queue.servable is servable for queue in self._queues.values())
         return waiting or servable in self._runs.values()
+
+    def waiting(self) -> dict[tuple[str, ...], float]:
+        """How many rows wait, by model and version."""
+        rows: dict[tuple[str, ...], float] = {}
+        for queue in self._queues.values():
+            labels = (queue.servable.name, str(queue.servable.version))
+            rows[labels] = rows.get(labels, 0) + queue.rows
+        return rows
 
     def _refuse_overload(self, queue: _Queue, rows: int) -> None:
         limits = self._parameters
@@ -153,6 +169,7 @@ class Batcher:
 
     async def _run(self, queue: _Queue, tasks: Sequence[_Task]) -> None:
         loop = asyncio.get_running_loop()
+        started_s = loop.time()
         outcomes: Sequence[_Outcome]
         try:
             outcomes = await loop.run_in_executor(self._threads, self._outcomes, queue, tasks)
@@ -160,6 +177,7 @@ class Batcher:
             outcomes = [error] * len(tasks)
         self._idle_runners += 1
         self._dispatch()
+        self._count(queue.servable, tasks, started_s)
         for task, outcome in zip(tasks, outcomes, strict=True):
             if task.result.done():  # the caller has gone
                 continue
@@ -167,6 +185,16 @@ class Batcher:
                 task.result.set_exception(outcome)
             else:
                 task.result.set_result(outcome)
+
+    def _count(self, servable: Servable, tasks: Sequence[_Task], started_s: float) -> None:
+        rows = [task.rows for task in tasks]
+        run = Run(
+            rows=rows,
+            padded_rows=self._parameters.padded(sum(rows)) if self._merging else sum(rows),
+            waits_s=[started_s - task.queued_s for task in tasks],
+            run_s=asyncio.get_running_loop().time() - started_s,
+        )
+        self._metrics.ran(servable.name, servable.version, run, merging=self._merging)
 
     def _outcomes(self, queue: _Queue, tasks: Sequence[_Task]) -> list[_Outcome]:
         """Each task's outputs. Where a merged run fails, each runs alone: only the bad one gets the error."""

@@ -8,6 +8,9 @@ ServerError
     ├── NotFound             no such model, version or field
     ├── ResourceExhausted    more work is waiting than the server takes on
     ├── Unavailable          not now: loading, draining, queue full
+    ├── DeadlineExceeded     the time that the call had is over
+    ├── Cancelled            the caller has gone; nobody reads the answer
+    ├── Unimplemented        nothing that this server does
     └── ModelError           TensorFlow failed while running or loading; carries TensorFlow's own code
 """
 
@@ -61,6 +64,24 @@ class Unavailable(CallError):
     """Expected while loading, draining or with a full queue: the same call may succeed in a moment."""
 
     code = grpc.StatusCode.UNAVAILABLE
+
+
+class DeadlineExceeded(CallError):
+    """Expected under load: the call had less time than its answer took."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class Cancelled(CallError):
+    """Expected: the caller hung up."""
+
+    code = grpc.StatusCode.CANCELLED
+
+
+class Unimplemented(CallError):
+    """The caller asks for what no server of this kind does."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
 
 
 class ModelError(CallError):

@@ -8,15 +8,22 @@ from typing import Any
 
 import grpc
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
 from .errors import CallError, Unavailable
 from .inference import Inference
+from .manager import Manager
+from .metrics import Metrics
+from .model_config import models_of
 
 _log = logging.getLogger(__name__)
 _MAX_MESSAGE_CHARACTERS = 1024  # TensorFlow Serving cuts longer ones, as they travel in a header
@@ -51,6 +58,11 @@ class Gate:
             if not self._calls:
                 self._empty.set()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether new calls are refused."""
+        return self._closed
+
     async def drain(self, grace_s: float) -> int:
         """Close the gate and wait at most `grace_s` for the calls under way; the number that did not finish."""
         self._closed = True
@@ -78,15 +90,46 @@ def _cut(message: str) -> str:
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """tensorflow.serving.PredictionService."""
 
-    def __init__(self, inference: Inference, gate: Gate) -> None:
+    def __init__(self, inference: Inference, gate: Gate, metrics: Metrics) -> None:
         self._inference = inference
         self._gate = gate
+        self._metrics = metrics
 
     async def Predict(self, request: predict_pb2.PredictRequest, context: Context) -> predict_pb2.PredictResponse:
         """Outputs of a signature for the inputs given."""
         async with _errors_sent(context):
+            with self._metrics.call(request.model_spec.name, "Predict", "GRPC") as call, self._gate.passage():
+                response = await self._inference.predict(request)
+                call.version = str(response.model_spec.version.value)
+                return response
+
+    async def Classify(
+        self, request: classification_pb2.ClassificationRequest, context: Context
+    ) -> classification_pb2.ClassificationResponse:
+        """Labels and scores of tf.Examples."""
+        async with _errors_sent(context):
+            with self._metrics.call(request.model_spec.name, "Classify", "GRPC") as call, self._gate.passage():
+                response = await self._inference.classify(request)
+                call.version = str(response.model_spec.version.value)
+                return response
+
+    async def Regress(
+        self, request: regression_pb2.RegressionRequest, context: Context
+    ) -> regression_pb2.RegressionResponse:
+        """Values of tf.Examples."""
+        async with _errors_sent(context):
+            with self._metrics.call(request.model_spec.name, "Regress", "GRPC") as call, self._gate.passage():
+                response = await self._inference.regress(request)
+                call.version = str(response.model_spec.version.value)
+                return response
+
+    async def MultiInference(
+        self, request: inference_pb2.MultiInferenceRequest, context: Context
+    ) -> inference_pb2.MultiInferenceResponse:
+        """Several Classify and Regress tasks over the same tf.Examples."""
+        async with _errors_sent(context):
             with self._gate.passage():
-                return await self._inference.predict(request)
+                return await self._inference.multi_inference(request)
 
     async def GetModelMetadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: Context
@@ -99,8 +142,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """tensorflow.serving.ModelService."""
 
-    def __init__(self, inference: Inference) -> None:
+    def __init__(self, inference: Inference, manager: Manager) -> None:
         self._inference = inference
+        self._manager = manager
 
     async def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest, context: Context
@@ -108,3 +152,13 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         """The states of a model's versions."""
         async with _errors_sent(context):
             return self._inference.status(request)
+
+    async def HandleReloadConfigRequest(
+        self, request: model_management_pb2.ReloadConfigRequest, context: Context
+    ) -> model_management_pb2.ReloadConfigResponse:
+        """Serve the models of the request and no others; answered once they are loaded, with nothing changed if not."""
+        async with _errors_sent(context):
+            await self._manager.apply(models_of(request.config))
+            response = model_management_pb2.ReloadConfigResponse()
+            response.status.SetInParent()
+            return response

@@ -1,29 +1,123 @@
-"""Predict and the questions about models, independent of transport: messages in, messages out, CallErrors raised."""
+"""Inference and the questions about models, independent of transport: messages in, messages out, CallErrors raised."""
 
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import TypeAlias
 
-from . import predict
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    input_pb2,
+    model_pb2,
+    predict_pb2,
+    regression_pb2,
+)
+
+from . import examples, predict
 from .batching import Batcher
 from .errors import InvalidArgument
 from .manager import Manager, Version
+from .metrics import CallMetrics
+from .servable import Servable
+from .tensors import Array, to_packed_proto, to_proto
 
 _SIGNATURE_DEF = "signature_def"  # the one metadata field that there is
+_Bound: TypeAlias = predict.BoundRequest | examples.BoundExamples
+_Request: TypeAlias = (
+    predict_pb2.PredictRequest
+    | classification_pb2.ClassificationRequest
+    | regression_pb2.RegressionRequest
+    | get_model_metadata_pb2.GetModelMetadataRequest
+    | get_model_status_pb2.GetModelStatusRequest
+)
 
 
 class Inference:
     """What every transport calls."""
 
-    def __init__(self, manager: Manager, batcher: Batcher) -> None:
+    def __init__(
+        self, manager: Manager, batcher: Batcher, metrics: CallMetrics, *, packed_outputs: bool = False
+    ) -> None:
+        """Predict answers with values in their typed fields, or with `packed_outputs` as bytes in `tensor_content`."""
         self._manager = manager
         self._batcher = batcher
+        self._metrics = metrics
+        self._encode = to_packed_proto if packed_outputs else to_proto
 
     async def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         """The outputs of one signature for the given inputs."""
         _require_spec(request)
         servable = self._manager.servable(request.model_spec)
         bound = predict.bind(request, servable.signatures)
+        values = await self._run("Predict", servable, bound)
+        response = predict_pb2.PredictResponse(model_spec=_effective(servable, bound.signature_name))
+        for alias, value in zip(bound.fetches, values, strict=True):
+            response.outputs[alias].CopyFrom(self._encode(value))
+        return response
+
+    async def classify(
+        self, request: classification_pb2.ClassificationRequest
+    ) -> classification_pb2.ClassificationResponse:
+        """Labels and scores of each tf.Example."""
+        _require_spec(request)
+        task = inference_pb2.InferenceTask(model_spec=request.model_spec, method_name=examples.CLASSIFY)
+        answer = await self._infer(task, request.input)
+        return classification_pb2.ClassificationResponse(
+            model_spec=answer.model_spec, result=answer.classification_result
+        )
+
+    async def regress(self, request: regression_pb2.RegressionRequest) -> regression_pb2.RegressionResponse:
+        """A value for each tf.Example."""
+        _require_spec(request)
+        task = inference_pb2.InferenceTask(model_spec=request.model_spec, method_name=examples.REGRESS)
+        answer = await self._infer(task, request.input)
+        return regression_pb2.RegressionResponse(model_spec=answer.model_spec, result=answer.regression_result)
+
+    async def multi_inference(
+        self, request: inference_pb2.MultiInferenceRequest
+    ) -> inference_pb2.MultiInferenceResponse:
+        """Several signatures of one model over the same tf.Examples."""
+        if not request.tasks:
+            raise InvalidArgument("Inference request must contain at least one task.")
+        self._manager.servable(request.tasks[0].model_spec)
+        examples.check_tasks(request.tasks)
+        answers = await asyncio.gather(*(self._infer(task, request.input) for task in request.tasks))
+        return inference_pb2.MultiInferenceResponse(results=answers)
+
+    async def _infer(self, task: inference_pb2.InferenceTask, given: input_pb2.Input) -> inference_pb2.InferenceResult:
+        servable = self._manager.servable(task.model_spec)
+        bound = examples.bind(task, given, servable.signatures)
+        self._metrics.examples(servable.name, bound.examples)
+        api = "Classify" if task.method_name == examples.CLASSIFY else "Regress"
+        values = await self._run(api, servable, bound)
+        answer = inference_pb2.InferenceResult()
+        answer.model_spec.CopyFrom(_effective(servable, bound.signature_name))
+        if task.method_name == examples.CLASSIFY:
+            answer.classification_result.CopyFrom(examples.classifications(bound, values))
+        else:
+            answer.regression_result.CopyFrom(examples.regressions(bound, values))
+        return answer
+
+    async def _run(self, api: str, servable: Servable, bound: _Bound) -> list[Array]:
+        started_s = time.perf_counter()
         values = await self._batcher.run(servable, bound.feeds, list(bound.fetches.values()))
-        return predict.respond(bound, values, model=servable.name, version=servable.version)
+        self._metrics.in_runtime(servable.name, api, time.perf_counter() - started_s)
+        return values
+
+    def input_infos(self, spec: model_pb2.ModelSpec) -> Mapping[str, meta_graph_pb2.TensorInfo]:
+        """The inputs of the signature that a request without dtypes, such as a JSON one, is for."""
+        servable = self._manager.servable(spec)
+        name = spec.signature_name or predict.DEFAULT_SIGNATURE
+        if name not in servable.signatures:
+            raise InvalidArgument(f'Serving signature name: "{name}" not found in signature def')
+        infos: Mapping[str, meta_graph_pb2.TensorInfo] = servable.signatures[name].inputs
+        if not infos:
+            raise InvalidArgument(f"Failed to get input map for signature: {spec.signature_name or 'DEFAULT'}")
+        return infos
 
     def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest
@@ -38,8 +132,7 @@ class Inference:
         servable = self._manager.servable(request.model_spec)
         signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        response.model_spec.name = servable.name
-        response.model_spec.version.value = servable.version
+        response.model_spec.CopyFrom(_effective(servable))
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
         return response
 
@@ -54,11 +147,14 @@ class Inference:
         return response
 
 
-def _require_spec(
-    request: predict_pb2.PredictRequest
-    | get_model_metadata_pb2.GetModelMetadataRequest
-    | get_model_status_pb2.GetModelStatusRequest,
-) -> None:
+def _effective(servable: Servable, signature_name: str = "") -> model_pb2.ModelSpec:
+    """The model spec that says what answered."""
+    spec = model_pb2.ModelSpec(name=servable.name, signature_name=signature_name)
+    spec.version.value = servable.version
+    return spec
+
+
+def _require_spec(request: _Request) -> None:
     if not request.HasField("model_spec"):
         raise InvalidArgument("Missing ModelSpec")
 

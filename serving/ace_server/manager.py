@@ -7,18 +7,21 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc
 from tensorflow_serving.apis import model_pb2
 
 from .batching import Batcher
-from .errors import CallError, InvalidArgument, NotFound, StartError, Unavailable
+from .errors import CallError, FailedPrecondition, InvalidArgument, ModelError, NotFound, Unavailable
+from .metrics import Metrics
+from .model_config import ModelConfig
 from .options import Options
-from .repository import latest, versions_under
-from .servable import Servable
+from .repository import versions_under
+from .servable import Servable, SessionSettings
 from .warmup import warm_up
 
 _log = logging.getLogger(__name__)
@@ -50,7 +53,10 @@ class Version:
 @dataclass(eq=False)
 class _Model:
     name: str
-    base_path: Path
+    config: ModelConfig | None = None  # None once it is no longer served
+    labels: Mapping[str, int] = field(
+        default_factory=dict
+    )  # those in force, which are set after the versions are there
     versions: dict[int, Version] = field(default_factory=dict)
     aspired: Mapping[int, Path] = field(default_factory=dict)
     trouble: str = ""  # why the base path could not be read at the last look
@@ -60,15 +66,26 @@ class _Model:
 
 
 class Manager:
-    """The state machine over the versions of one model. Used from one event loop; loads are in a thread of its own."""
+    """The state machine over the versions of all models. Used from one event loop; loads are in a thread of its own."""
 
-    def __init__(self, options: Options, batcher: Batcher) -> None:
-        """Nothing is looked for before `start`."""
+    def __init__(
+        self,
+        options: Options,
+        batcher: Batcher,
+        *,
+        announce: Callable[[Mapping[str, bool]], Awaitable[None]],
+        metrics: Metrics | None = None,
+    ) -> None:
+        """Nothing is served before the first `apply`. `announce` is told what `ready` says whenever that changes."""
+        self._announce = announce
+        self._announced: Mapping[str, bool] = {}
         self._options = options
+        self._metrics = metrics or Metrics()
         self._batcher = batcher
-        self._models = {options.model_name: _Model(options.model_name, Path(options.model_base_path))}
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._models: dict[str, _Model] = {}
+        self._loader = ThreadPoolExecutor(max(1, options.num_load_threads), thread_name_prefix="loader")
         self._unloads: set[asyncio.Task[None]] = set()
+        self._applying = asyncio.Lock()
 
     def servable(self, spec: model_pb2.ModelSpec) -> Servable:
         """The loaded version that a request asks for; the highest one where it names none.
@@ -80,17 +97,16 @@ class Manager:
         """
         if not spec.name:
             raise InvalidArgument("ModelSpec has no name specified.")
-        if spec.WhichOneof("version_choice") == "version_label":
-            raise InvalidArgument(f"Unrecognized servable version label: {spec.version_label}")
-        model = self._models.get(spec.name)
-        available = model.available() if model else {}
-        if spec.HasField("version"):
-            if spec.version.value not in available:
-                raise NotFound(f"Servable not found for request: Specific({spec.name}, {spec.version.value})")
-            return available[spec.version.value]
-        if available:
-            return available[max(available)]
-        if model and any(version.loading for version in model.versions.values()):
+        model = self._models.get(spec.name, _Model(spec.name))
+        available = model.available()
+        number = _number_asked_for(spec, model)
+        if number is None and available:
+            number = max(available)
+        if number in available:
+            return available[number]
+        if number is not None:
+            raise NotFound(f"Servable not found for request: Specific({spec.name}, {number})")
+        if any(version.loading for version in model.versions.values()):
             raise Unavailable(f"Model {spec.name} is still being loaded. Try again in a moment.")
         raise NotFound(f"Servable not found for request: Latest({spec.name})")
 
@@ -112,29 +128,88 @@ class Manager:
             return [model.versions[spec.version.value]]
         return [model.versions[number] for number in sorted(model.versions, reverse=True)]
 
-    def ready(self, name: str) -> bool:
-        """Whether some version of the model is loaded and warmed."""
-        return bool(self._models[name].available())
+    def ready(self) -> dict[str, bool]:
+        """For each model to be served, whether some version of it is loaded and warmed."""
+        return {model.name: bool(model.available()) for model in self._models.values() if model.config}
 
-    async def start(self) -> None:
-        """Return when every model has a version that can answer.
+    def states(self) -> dict[tuple[str, ...], float]:
+        """1 for every version that was found, by model, number and state."""
+        return {
+            (model.name, str(version.number), version.state.name): 1
+            for model in self._models.values()
+            for version in model.versions.values()
+        }
+
+    async def _announce_changes(self) -> None:
+        ready = self.ready()
+        if ready != self._announced:
+            self._announced = ready
+            await self._announce(ready)
+
+    async def apply(self, configs: Mapping[str, ModelConfig]) -> None:
+        """Serve these models and no others, and set their labels: whole, or not at all.
+
+        Returns once every version that is wanted has loaded. Nothing that was served is let go before that.
 
         Raises:
-            StartError: a base path cannot be read or holds no version, or no version of a model loads.
+            CallError: a platform was changed, a base path holds nothing, a version does not load, or a label is for a
+                version that does not; what was served before is served on.
         """
-        for model in self._models.values():
+        async with self._applying:
+            before = {name: model.config for name, model in self._models.items()}
+            _check_platforms(before, configs)
+            try:
+                self._configure(configs)
+                for config in configs.values():
+                    await self._loaded(self._models[config.name])
+                for config in configs.values():
+                    self._check_labels(config)
+            except BaseException:  # also where the caller has gone
+                self._configure(before)
+                raise
+            finally:
+                asyncio.get_running_loop().call_soon(self._let_go_of_all)
+            for name, model in self._models.items():
+                model.labels = configs[name].labels if name in configs else {}
+            await self._announce_changes()
+
+    def _configure(self, configs: Mapping[str, ModelConfig | None]) -> None:
+        for name in {*self._models, *configs}:
+            model = self._models.setdefault(name, _Model(name))
+            model.config = configs.get(name)
             self._look(model)
-            if model.trouble:
-                raise StartError(f"Could not read base path {model.base_path} of model {model.name}: {model.trouble}.")
-            if not model.aspired:
-                raise StartError(
-                    f"No versions of servable {model.name} found under base path {model.base_path}. "
-                    "Did you forget to name your leaf directory as a number (eg. '/1/')?"
+
+    async def _loaded(self, model: _Model) -> None:
+        """Return when every version of the model that is wanted has loaded."""
+        path = model.config.base_path if model.config else None
+        if model.trouble:
+            raise InvalidArgument(
+                f"Could not find base path {path} for servable {model.name} with error {model.trouble}. "
+                "Pass a folder that can be read."
+            )
+        if not model.aspired:
+            raise InvalidArgument(
+                f"No versions of servable {model.name} found under base path {path}. "
+                "Did you forget to name your leaf directory as a number (eg. '/1/')?"
+            )
+        wanted = [model.versions[number] for number in model.aspired]
+        await asyncio.gather(*(asyncio.shield(version.loading) for version in wanted if version.loading))
+        failed = [version for version in wanted if version.error]
+        if failed:
+            reasons = ", ".join(f"{{name: {model.name} version: {v.number}}} due to error: {v.error}" for v in failed)
+            raise ModelError(grpc.StatusCode.UNKNOWN, f"1 model(s) did not become available: {{{reasons}}}")
+
+    def _check_labels(self, config: ModelConfig) -> None:
+        model = self._models[config.name]
+        for label, number in config.labels.items():
+            is_new = label not in model.labels
+            if self._options.allow_version_labels_for_unavailable_models and is_new:
+                continue
+            if number not in model.available() and model.labels.get(label) != number:
+                raise FailedPrecondition(
+                    f"Request to assign label to version {number} of model {config.name}, "
+                    "which is not currently available for inference"
                 )
-            await asyncio.gather(*(version.loading for version in model.versions.values() if version.loading))
-            if not self.ready(model.name):
-                reasons = "; ".join(f"version {version.number}: {version.error}" for version in model.versions.values())
-                raise StartError(f"Model {model.name} did not become available. {reasons}")
 
     async def watch(self) -> None:
         """Look for new versions until cancelled; where the options say not to look, just wait for that."""
@@ -148,10 +223,10 @@ class Manager:
     def _look(self, model: _Model) -> None:
         """Bring what is wanted up to date with the file system; a base path that cannot be read changes nothing."""
         try:
-            model.aspired = latest(versions_under(model.base_path))
+            model.aspired = model.config.policy.aspired(versions_under(model.config.base_path)) if model.config else {}
         except OSError as error:
             if not model.trouble:
-                _log.warning("Cannot read base path %s: %s; what is served stays", model.base_path, error.strerror)
+                _log.warning("Cannot read base path of model %s: %s; what is served stays", model.name, error)
             model.trouble = error.strerror or str(error)
             return
         model.trouble = ""
@@ -175,6 +250,7 @@ class Manager:
                 break
             except CallError as error:
                 version.error = error
+                self._metrics.loads.failed(version.path)
                 _log.error("Cannot load version %d of model %s: %s", version.number, model.name, error)
             if not left or version.number not in model.aspired:
                 version.state = State.END
@@ -183,34 +259,42 @@ class Manager:
             await asyncio.sleep(retry_s)
         version.loading = None
         self._let_go(model)
+        if not self._applying.locked():
+            await self._announce_changes()
 
     def _load_and_warm(self, model: _Model, version: Version) -> Servable:
         started_s = time.perf_counter()
         servable = Servable(
-            version.path,
-            name=model.name,
-            version=version.number,
-            intra_op_threads=self._options.tensorflow_intra_op_parallelism,
-            inter_op_threads=self._options.tensorflow_inter_op_parallelism,
+            version.path, name=model.name, version=version.number, settings=_session_settings(self._options)
         )
         loaded_s = time.perf_counter()
+        self._metrics.loads.loaded(model.name, version.number, version.path, loaded_s - started_s)
         try:
-            records = warm_up(servable) if self._options.enable_model_warmup else 0
+            iterations = self._options.num_request_iterations_for_warmup
+            records = warm_up(servable, iterations) if self._options.enable_model_warmup else 0
         except BaseException:
             servable.close()
             raise
+        passed_s = time.perf_counter() - loaded_s
+        self._metrics.loads.warmed(model.name, version.number, version.path, records=records, passed_s=passed_s)
         _log.info(
             "Successfully loaded servable version {name: %s version: %d} in %.1f s, %d warm-up records in %.1f s",
             model.name,
             version.number,
             loaded_s - started_s,
             records,
-            time.perf_counter() - loaded_s,
+            passed_s,
         )
         return servable
 
+    def _let_go_of_all(self) -> None:
+        for model in self._models.values():
+            self._let_go(model)
+
     def _let_go(self, model: _Model) -> None:
         """Unload what is no longer wanted, but never the last version that answers while its successor does not."""
+        if self._applying.locked():  # what is let go now could not be brought back where the change is refused
+            return
         successor_ready = not model.aspired or any(number in model.aspired for number in model.available())
         for number, version in list(model.versions.items()):
             if number in model.aspired or version.loading:
@@ -226,8 +310,39 @@ class Manager:
         servable, version.servable, version.state = version.servable, None, State.UNLOADING
         if servable is None:
             return
+        await self._announce_changes()
         while self._batcher.busy_with(servable):
             await asyncio.sleep(_QUIET_POLL_S)
         await asyncio.get_running_loop().run_in_executor(self._loader, servable.close)
         version.state = State.END
+        self._metrics.forget(model.name, version.number)
         _log.info("Unloaded servable version {name: %s version: %d}", model.name, version.number)
+
+
+def _session_settings(options: Options) -> SessionSettings:
+    both = options.tensorflow_session_parallelism
+    return SessionSettings(
+        tags=tuple(options.saved_model_tags.split(",")),
+        intra_op_threads=both or options.tensorflow_intra_op_parallelism,
+        inter_op_threads=both or options.tensorflow_inter_op_parallelism,
+        gpu_memory_fraction=options.per_process_gpu_memory_fraction,
+    )
+
+
+def _number_asked_for(spec: model_pb2.ModelSpec, model: _Model) -> int | None:
+    """The version that a request names by number or by label; None where it leaves the choice to the server."""
+    if spec.WhichOneof("version_choice") == "version_label":
+        if spec.version_label not in model.labels:
+            raise InvalidArgument(f"Unrecognized servable version label: {spec.version_label}")
+        return model.labels[spec.version_label]
+    return int(spec.version.value) if spec.HasField("version") else None
+
+
+def _check_platforms(before: Mapping[str, ModelConfig | None], after: Mapping[str, ModelConfig]) -> None:
+    for name, new in after.items():
+        old = before.get(name)
+        if old and old.platform != new.platform:
+            raise InvalidArgument(
+                f"Illegal to change a model's platform. For model {name} platform was {old.platform} "
+                f"and new platform requested is {new.platform}"
+            )

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from .errors import StartError
 
+_log = logging.getLogger(__name__)
 _EXAMPLE = "ace-server --port=8500 --model_name=detector --model_base_path=/srv/models/detector --enable_batching"
 _DESCRIPTION = """\
 The base path holds one folder a version (1/, 2/, ...), each a SavedModel; the highest number is served.
@@ -26,8 +28,18 @@ class Options:
 
     port: int = _flag(8500, "TCP port of the gRPC API; 0 takes a free one and logs it")
     host: str = _flag("0.0.0.0", "address to listen on; 127.0.0.1 for this machine only")  # noqa: S104 - as TensorFlow Serving does
+    rest_api_port: int = _flag(0, "TCP port of the REST API; 0 is none, -1 takes a free one and logs it")
+    rest_api_timeout_in_ms: int = _flag(30_000, "milliseconds after which a REST call is given up; 0 is never")
+    rest_api_enable_cors_support: bool = _flag(False, "let pages of other sites call the REST API")
+    rest_api_max_request_bytes: int = _flag(64 * 2**20, "larger REST requests are refused, unpacked size included")
+    monitoring_config_file: str = _flag("", "text file of MonitoringConfig: whether and where metrics are served")
     model_name: str = _flag("default", "name under which callers ask for the model")
     model_base_path: str = _flag("", "absolute path of the folder that holds the numbered versions")
+    model_config_file: str = _flag("", "text file of ModelServerConfig: several models, policies, labels")
+    model_config_file_poll_wait_seconds: float = _flag(0.0, "seconds between looks at that file; 0 reads it once")
+    allow_version_labels_for_unavailable_models: bool = _flag(
+        False, "new labels may be given before their version loads"
+    )
     file_system_poll_wait_seconds: float = _flag(
         1.0, "seconds between looks for new versions; 0 looks once, at start-up"
     )
@@ -36,24 +48,68 @@ class Options:
     enable_model_warmup: bool = _flag(True, "run the warm-up records of a version before it takes traffic")
     enable_batching: bool = _flag(False, "merge waiting requests into one run")
     batching_parameters_file: str = _flag("", "text file of BatchingParameters; needs --enable_batching")
+    num_request_iterations_for_warmup: int = _flag(1, "how often each warm-up record is run")
+    saved_model_tags: str = _flag("serve", "comma-separated tags of the graph to load from each SavedModel")
+    num_load_threads: int = _flag(0, "versions that load at a time; 0 and 1 load them one by one")
+    enable_serialization_as_tensor_content: bool = _flag(False, "answer with packed bytes instead of typed fields")
+    per_process_gpu_memory_fraction: float = _flag(0.0, "share of GPU memory to take; 0 grows as needed")
+    grpc_socket_path: str = _flag("", "Unix socket to serve the gRPC API on as well; alone with --port=0")
+    grpc_channel_arguments: str = _flag("", "comma-separated gRPC settings: grpc.max_connection_age_ms=2000")
+    tensorflow_session_parallelism: int = _flag(0, "sets both of the next two")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads inside one operation; 0 is one a processor")
     tensorflow_inter_op_parallelism: int = _flag(0, "operations of one run at a time; 0 is one a processor")
     drain_seconds: float = _flag(30.0, "seconds that calls in flight get to finish after SIGTERM")
 
     def __post_init__(self) -> None:
-        if not self.model_base_path:
-            raise StartError("No model to serve: pass --model_base_path=/absolute/path/of/the/folder/with/versions.")
-        if not Path(self.model_base_path).is_absolute():
+        if not self.model_base_path and not self.model_config_file:
+            raise StartError(
+                "Both server_options.model_base_path and server_options.model_config_file are empty! "
+                "Pass --model_base_path=/absolute/path/of/the/folder/with/versions, or --model_config_file."
+            )
+        if self.model_base_path and not Path(self.model_base_path).is_absolute():
             raise StartError(
                 f"Expected model {self.model_name} to have an absolute path or URI; "
                 f"got base_path()={self.model_base_path}. "
                 f"Pass --model_base_path={Path(self.model_base_path).resolve()}."
+            )
+        if self.tensorflow_session_parallelism and (
+            self.tensorflow_intra_op_parallelism or self.tensorflow_inter_op_parallelism
+        ):
+            raise StartError(
+                "tensorflow_session_parallelism cannot be set together with tensorflow_intra_op_parallelism or "
+                "tensorflow_inter_op_parallelism. Leave it out, or the other two."
             )
         if self.batching_parameters_file and not self.enable_batching:
             raise StartError(
                 "server_options.batching_parameters_file is set without setting server_options.enable_batching to "
                 "true. Add --enable_batching, or leave --batching_parameters_file out."
             )
+
+
+# Flags of tensorflow_model_server that are read and have no effect here: why. Their values are not looked at.
+WITHOUT_EFFECT = {
+    "enable_grpc_healthcheck_service": "gRPC health is always served",
+    "enable_profiler": "profile the process with TensorFlow's own tools",
+    "enable_signature_method_name_check": "method names are not checked, as by default there",
+    "flush_filesystem_caches": "the operating system keeps what it has room for",
+    "grpc_max_threads": "calls need no threads; --batching_parameters_file sets how many runs there are at a time",
+    "mixed_precision": "the precision is the exporter's choice",
+    "num_unload_threads": "a version is unloaded when its last call is answered",
+    "platform_config_file": "there is one platform, tensorflow",
+    "remove_unused_fields_from_bundle_metagraph": "signatures are all that is kept",
+    "rest_api_num_threads": "calls need no threads",
+    "tensorflow_session_config_file": "sessions take their threads from the tensorflow_*_parallelism flags",
+    "thread_pool_factory_config_file": "sessions have threads of their own",
+    "xla_cpu_compilation_enabled": "compile at export",
+    "xla_gpu_compilation_enabled": "compile at export",
+}
+# Flags that would change what is promised if they were passed over.
+REFUSED = {
+    "enable_per_model_batching_parameters": "one --batching_parameters_file serves all models",
+    "prefer_tflite_model": "TF Lite models are not served; export a SavedModel",
+    "ssl_config_file": "TLS is not offered yet; put a proxy that ends TLS in front",
+    "use_alts_credentials": "ALTS is not offered; put a proxy in front",
+}
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -64,10 +120,17 @@ def parse(arguments: Sequence[str]) -> Options:
         SystemExit: status 2, the flags are not ours or not of their type (argparse has said why on stderr).
     """
     parser = _parser()
-    values, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        parser.error(_unknown(unknown[0]))
-    return Options(**vars(values))
+    known, rest = parser.parse_known_args(arguments)
+    values = vars(known)
+    for name, reason in REFUSED.items():
+        if values.pop(name) not in (None, "false", "False", "0", ""):
+            parser.error(f"--{name} cannot be had here: {reason}")
+    for name, reason in WITHOUT_EFFECT.items():
+        if values.pop(name) is not None:
+            _log.warning("--%s has no effect here: %s", name, reason)
+    if rest:
+        parser.error(_unknown(rest[0]))
+    return Options(**values)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,6 +152,9 @@ def _parser() -> argparse.ArgumentParser:
             parser.add_argument(f"--no{option.name}", dest=option.name, action="store_false", help=argparse.SUPPRESS)
         else:
             parser.add_argument(f"--{option.name}", type=kind, metavar=kind.__name__.upper(), **settings)
+    for name in (*WITHOUT_EFFECT, *REFUSED):
+        parser.add_argument(f"--{name}", nargs="?", const="true", help=argparse.SUPPRESS)
+        parser.add_argument(f"--no{name}", dest=name, action="store_const", const="false", help=argparse.SUPPRESS)
     return parser
 
 

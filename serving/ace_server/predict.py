@@ -1,4 +1,4 @@
-"""A Predict request held against a signature, and the response made of what came out; in TensorFlow Serving's words."""
+"""A Predict request held against a signature, in TensorFlow Serving's words."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from .errors import FailedPrecondition, InvalidArgument
-from .tensors import Array, to_array, to_proto
+from .tensors import Array, to_array
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -87,14 +87,3 @@ def _fetches(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.Sign
 
 def _braced(names: Iterable[str]) -> str:
     return "{" + ",".join(sorted(names)) + "}"
-
-
-def respond(bound: BoundRequest, values: Iterable[Array], *, model: str, version: int) -> predict_pb2.PredictResponse:
-    """The response: the fetched values by alias, and the model spec that answered."""
-    response = predict_pb2.PredictResponse()
-    response.model_spec.name = model
-    response.model_spec.version.value = version
-    response.model_spec.signature_name = bound.signature_name
-    for alias, value in zip(bound.fetches, values, strict=True):
-        response.outputs[alias].CopyFrom(to_proto(value))
-    return response

@@ -1,6 +1,25 @@
 """Base paths and version policies → the versions that should be live."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class VersionPolicy:
+    """Which versions of a base path are served: the highest few, all, or those named."""
+
+    latest: int = 1  # how many of the highest numbers, where neither of the others is set
+    every: bool = False
+    specific: tuple[int, ...] = ()
+
+    def aspired(self, versions: Mapping[int, Path]) -> dict[int, Path]:
+        """What of the versions found should be live."""
+        if self.every:
+            return dict(versions)
+        if self.specific:
+            return {number: versions[number] for number in self.specific if number in versions}
+        return {number: versions[number] for number in sorted(versions)[-self.latest :]}
 
 
 def versions_under(base_path: Path) -> dict[int, Path]:
@@ -10,8 +29,3 @@ def versions_under(base_path: Path) -> dict[int, Path]:
         OSError: the base path cannot be read.
     """
     return {int(child.name): child for child in base_path.iterdir() if child.name.isdecimal() and child.is_dir()}
-
-
-def latest(versions: dict[int, Path], count: int = 1) -> dict[int, Path]:
-    """TensorFlow Serving's default policy: the `count` highest numbers."""
-    return {number: versions[number] for number in sorted(versions)[-count:]}

@@ -1,6 +1,7 @@
 """One loaded SavedModel version: its signatures and its runs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from .errors import ModelError, tensorflow_errors_mapped
 from .tensors import Array
 
-_SERVE_TAG = "serve"
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """How a version is loaded into a session; the defaults are TensorFlow's."""
+
+    tags: tuple[str, ...] = ("serve",)
+    intra_op_threads: int = 0  # one a processor
+    inter_op_threads: int = 0  # one a processor
+    gpu_memory_fraction: float = 0.0  # grows as needed
 
 
 class Servable:
@@ -22,9 +31,7 @@ class Servable:
     threads are its own, and closing it gives the memory back. `run` may be called from several threads at once.
     """
 
-    def __init__(
-        self, path: Path, *, name: str, version: int, intra_op_threads: int = 0, inter_op_threads: int = 0
-    ) -> None:
+    def __init__(self, path: Path, *, name: str, version: int, settings: SessionSettings | None = None) -> None:
         """Load the version that lies in `path`.
 
         Raises:
@@ -34,15 +41,10 @@ class Servable:
         self.version = version
         self.path = path
         self._callables: dict[tuple[tuple[str, ...], tuple[str, ...]], Any] = {}
-        config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=intra_op_threads,
-            inter_op_parallelism_threads=inter_op_threads,
-            use_per_session_threads=True,
-        )
-        config.gpu_options.allow_growth = True
-        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=config)
+        settings = settings or SessionSettings()
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_session_config(settings))
         try:
-            self.signatures: Mapping[str, meta_graph_pb2.SignatureDef] = _load(self._session, path)
+            self.signatures: Mapping[str, meta_graph_pb2.SignatureDef] = _load(self._session, path, settings.tags)
         except BaseException:
             self._session.close()
             raise
@@ -71,10 +73,21 @@ class Servable:
         self._session.close()
 
 
-def _load(session: tf.compat.v1.Session, path: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+def _session_config(settings: SessionSettings) -> config_pb2.ConfigProto:
+    config = config_pb2.ConfigProto(
+        intra_op_parallelism_threads=settings.intra_op_threads,
+        inter_op_parallelism_threads=settings.inter_op_threads,
+        use_per_session_threads=True,
+    )
+    config.gpu_options.allow_growth = not settings.gpu_memory_fraction
+    config.gpu_options.per_process_gpu_memory_fraction = settings.gpu_memory_fraction
+    return config
+
+
+def _load(session: tf.compat.v1.Session, path: Path, tags: Sequence[str]) -> dict[str, meta_graph_pb2.SignatureDef]:
     try:
         with tensorflow_errors_mapped(), session.graph.as_default():
-            meta_graph = tf.compat.v1.saved_model.loader.load(session, [_SERVE_TAG], str(path))
+            meta_graph = tf.compat.v1.saved_model.loader.load(session, list(tags), str(path))
     except OSError as error:  # no saved_model.pb, or one that does not parse
         raise ModelError(grpc.StatusCode.NOT_FOUND, str(error)) from error
     except (KeyError, RuntimeError, TypeError, ValueError) as error:  # no such tag, or a graph that is not one

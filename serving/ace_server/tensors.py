@@ -87,9 +87,23 @@ def to_proto(array: Array) -> tensor_pb2.TensorProto:
     """The TensorProto of an array in the form that TensorFlow Serving answers with: every value in its typed field."""
     dtype = _DTYPES[array.dtype]
     layout = _LAYOUTS[dtype]
+    proto = _empty_proto(array, dtype)
+    getattr(proto, layout.field).extend(array.reshape(-1).view(layout.bits).tolist())
+    return proto
+
+
+def to_packed_proto(array: Array) -> tensor_pb2.TensorProto:
+    """The TensorProto of an array with its memory as `tensor_content`; strings still go into their field."""
+    if array.dtype == np.object_:
+        return to_proto(array)
+    proto = _empty_proto(array, _DTYPES[array.dtype])
+    proto.tensor_content = array.tobytes()
+    return proto
+
+
+def _empty_proto(array: Array, dtype: int) -> tensor_pb2.TensorProto:
     proto = tensor_pb2.TensorProto(dtype=dtype)
     proto.tensor_shape.SetInParent()  # there for a scalar too
     for dim in array.shape:
         proto.tensor_shape.dim.add(size=dim)
-    getattr(proto, layout.field).extend(array.reshape(-1).view(layout.bits).tolist())
     return proto

@@ -1,9 +1,10 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from ace_server.errors import StartError
-from ace_server.options import Options, parse
+from ace_server.options import REFUSED, WITHOUT_EFFECT, Options, parse
 
 BASE_PATH = f"--model_base_path={Path('/models/detector')}"
 
@@ -64,3 +65,76 @@ def test_no_base_path_is_refused():
 def test_batching_parameters_without_batching_are_refused():
     with pytest.raises(StartError, match="--enable_batching"):
         Options(model_base_path="/models", batching_parameters_file="batching.txt")
+
+
+TENSORFLOW_MODEL_SERVER_FLAGS = [
+    "port",
+    "grpc_socket_path",
+    "rest_api_port",
+    "rest_api_num_threads",
+    "rest_api_timeout_in_ms",
+    "enable_batching",
+    "batching_parameters_file",
+    "model_config_file",
+    "model_config_file_poll_wait_seconds",
+    "model_name",
+    "model_base_path",
+    "allow_version_labels_for_unavailable_models",
+    "max_num_load_retries",
+    "load_retry_interval_micros",
+    "num_load_threads",
+    "num_unload_threads",
+    "file_system_poll_wait_seconds",
+    "flush_filesystem_caches",
+    "tensorflow_session_parallelism",
+    "tensorflow_intra_op_parallelism",
+    "tensorflow_inter_op_parallelism",
+    "tensorflow_session_config_file",
+    "platform_config_file",
+    "per_process_gpu_memory_fraction",
+    "saved_model_tags",
+    "grpc_channel_arguments",
+    "grpc_max_threads",
+    "enable_model_warmup",
+    "num_request_iterations_for_warmup",
+    "monitoring_config_file",
+    "enable_signature_method_name_check",
+    "enable_profiler",
+    "thread_pool_factory_config_file",
+    "mixed_precision",
+    "xla_cpu_compilation_enabled",
+    "xla_gpu_compilation_enabled",
+    "remove_unused_fields_from_bundle_metagraph",
+    "enable_serialization_as_tensor_content",
+    "enable_grpc_healthcheck_service",
+    "rest_api_enable_cors_support",
+    "enable_per_model_batching_parameters",
+    "prefer_tflite_model",
+    "ssl_config_file",
+    "use_alts_credentials",
+]
+
+
+def test_every_flag_of_tensorflow_model_server_is_known():
+    known = {field.name for field in dataclasses.fields(Options)} | set(WITHOUT_EFFECT) | set(REFUSED)
+
+    assert set(TENSORFLOW_MODEL_SERVER_FLAGS) - known == set()
+
+
+@pytest.mark.parametrize("flag", ["--grpc_max_threads=8", "--enable_profiler", "--noflush_filesystem_caches"])
+def test_a_flag_that_has_no_effect_says_so_in_the_log(flag, caplog):
+    parse([BASE_PATH, flag])
+
+    assert f"{flag.split('=')[0].replace('--no', '--')} has no effect here" in caplog.text
+
+
+@pytest.mark.parametrize("flag", ["--prefer_tflite_model", "--ssl_config_file=tls.txt", "--use_alts_credentials=true"])
+def test_a_flag_whose_promise_cannot_be_kept_is_refused(flag, capsys):
+    with pytest.raises(SystemExit):
+        parse([BASE_PATH, flag])
+
+    assert "cannot be had here" in capsys.readouterr().err
+
+
+def test_a_refused_flag_may_be_turned_off():
+    assert parse([BASE_PATH, "--prefer_tflite_model=false", "--ssl_config_file="]).port == 8500

@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -141,6 +142,20 @@ def test_metadata_lists_the_signatures(caller):
 def test_status_and_health_say_that_it_serves(caller):
     assert caller.states() == {1: ("AVAILABLE", "")}
     assert [caller.healthy(service) for service in ("", "probe", "tensorflow.serving.PredictionService")] == [True] * 3
+
+
+def test_reflection_lists_the_services(probe_server):
+    with grpc.insecure_channel(probe_server.address) as channel:
+        services = ProtoReflectionDescriptorDatabase(channel).get_services()
+
+    assert {"tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"} <= set(services)
+
+
+def test_a_unix_socket_serves_alone_where_the_port_is_zero(serve, probe_path, tmp_path):
+    server = serve(probe_path.parent, "--model_name=probe", f"--grpc_socket_path={tmp_path / 'grpc.sock'}")
+
+    assert server.address == f"unix:{tmp_path / 'grpc.sock'}"
+    assert Caller(server.address).y(0) == ([2], 1)
 
 
 def test_a_call_past_its_deadline_is_dropped_from_the_queue(serve, probe_path, tmp_path):
@@ -316,4 +331,4 @@ def test_a_model_that_does_not_load_is_an_error(tmp_path):
     finished = run("--port=0", f"--model_base_path={tmp_path}", "--max_num_load_retries=0")
 
     assert finished.returncode == 1
-    assert "version 1: SavedModel file does not exist" in complaint(finished)
+    assert "version: 1} due to error: SavedModel file does not exist" in complaint(finished)

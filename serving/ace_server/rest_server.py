@@ -1,0 +1,71 @@
+"""The REST port: a socket, and uvicorn on the event loop that gRPC uses too."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from .errors import StartError
+
+_log = logging.getLogger(__name__)
+_FREE_PORT = -1
+_KEEP_ALIVE_S = 75  # longer than load balancers keep idle connections, so that they and not we close them
+_START_POLL_S = 0.01
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the app, which drains first."""
+        yield
+
+
+class RestServer:
+    """Serves an app on one TCP port, from `start` to `stop`."""
+
+    def __init__(self, app: ASGIApp, *, host: str, port: int, flush_s: float) -> None:
+        """Port -1 takes a free one; answers under way get `flush_s` when it stops.
+
+        Raises:
+            StartError: the port cannot be had.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((host, max(port, 0)), family=family)
+        except OSError as error:
+            raise StartError(
+                f"Cannot listen on {host}:{port} for REST: it is in use, or not this machine's. "
+                "Pass another --rest_api_port, or --host."
+            ) from error
+        shown_host = f"[{host}]" if ":" in host else host
+        self.address = f"{shown_host}:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            lifespan="off",
+            log_config=None,
+            log_level=logging.WARNING,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(flush_s)),
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            ws="none",
+        )
+        self._server = _Uvicorn(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return once it answers."""
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(_START_POLL_S)
+
+    async def stop(self) -> None:
+        """Close the port and let answers under way out."""
+        self._server.should_exit = True
+        if self._serving:
+            await self._serving
+        self._socket.close()
