@@ -18,7 +18,7 @@ IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
 
-.PHONY: help setup demo test check format train export serve detect loadtest protos lock clean
+.PHONY: help setup demo test contract check format train export serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ demo: $(STAMP) ## faces → training → export → server → detection → loa
 
 test: $(STAMP) ## run all tests
 	$(BIN)/pytest
+
+contract: $(STAMP) ## hold the server at TARGET=host:port to the recorded answers of TensorFlow Serving
+	$(BIN)/pytest tests/contract --target $(TARGET) --recording $(or $(RECORDING),recorded)
 
 check: $(STAMP) ## lint, formatting and types
 	$(BIN)/ruff check .
