@@ -164,8 +164,8 @@ class Batcher:
         self._timer = asyncio.get_running_loop().call_at(time_s, self._dispatch)
 
     def _forget_if_empty(self, queue: _Queue) -> None:
-        if not queue.tasks:
-            self._queues.pop(queue.key, None)
+        if not queue.tasks and self._queues.get(queue.key) is queue:  # not one that has followed it
+            del self._queues[queue.key]
 
     async def _run(self, queue: _Queue, tasks: Sequence[_Task]) -> None:
         loop = asyncio.get_running_loop()

@@ -167,6 +167,19 @@ def test_a_caller_that_goes_leaves_the_queue_and_costs_no_run(probe):
     assert asyncio.run(scenario()) == [[1]]
 
 
+def test_a_caller_that_goes_while_its_run_is_under_way_takes_no_other_from_the_queue(probe):
+    async def scenario():
+        runner = Runner(probe)
+        running = runner.submit("spin", [LONG_S], "seconds")
+        await asyncio.sleep(LONG_S / 5)
+        waiting = runner.submit("spin", [0.0], "seconds")  # in a queue of the same kind
+        await asyncio.sleep(0)
+        running.cancel()
+        return await asyncio.wait_for(asyncio.gather(waiting), timeout=30)
+
+    assert [outputs[0].tolist() for outputs in asyncio.run(scenario())] == [[0.0]]
+
+
 def test_a_request_larger_than_a_batch_is_refused(probe):
     async def scenario():
         await Runner(probe, max_batch_size=2).submit("serving_default", x(0, 0, 0), "y")
