@@ -1,16 +1,14 @@
 """`python -m ace_export detector.keras models/detector`: writes the next version, and prints its path."""
 
 import argparse
-import contextlib
 import logging
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from ace_client import contract
 
 from .errors import ExportError
+from .quiet import quiet_start
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        with _quiet_start():
+        with quiet_start():
             from .exporter import export  # not before --help is answered, for TensorFlow takes seconds to import
 
         print(export(arguments.model, arguments.repository, version=arguments.version, threshold=arguments.threshold))
@@ -34,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ace-export",
-        usage="python -m ace_export runs/demo/detector.keras models/detector [--version N] [--threshold P]",
+        usage="python -m ace_export runs/fit/detector.keras runs/models/detector [--version N] [--threshold P]",
         description="Writes a trained detector as the next version in a repository, whole or not at all, once it has "
         "answered golden images like Keras and OpenCV. Prints the path of the version.",
     )
@@ -67,22 +65,6 @@ def _probability(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is no probability: pass a number from 0 to 1")
     return value
-
-
-@contextlib.contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Keeps TensorFlow's own lines off stderr, also while it is imported, when it heeds no setting."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for name in ("absl", "tensorflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as null:
-        os.dup2(null.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 if __name__ == "__main__":

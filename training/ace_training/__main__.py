@@ -3,11 +3,10 @@
 import argparse
 import contextlib
 import dataclasses
-import logging
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+
+from ace_export.quiet import quiet_start
 
 from .errors import TrainingError
 from .presets import DEMO, PRESETS, Preset
@@ -36,7 +35,7 @@ def _faces(arguments: argparse.Namespace) -> Path:
 
 def _fit(arguments: argparse.Namespace) -> Path:
     preset = _chosen_preset(arguments)
-    with _quiet_start():
+    with quiet_start():
         from .train import fit  # TensorFlow takes seconds: --help and a wrong flag do not wait for it
 
     with contextlib.redirect_stdout(sys.stderr):  # Keras prints there when it downloads weights
@@ -99,22 +98,6 @@ def _seed(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text} is no seed: pass a whole number from 0 up, below 2³²")
     return int(text)
-
-
-@contextlib.contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Keeps TensorFlow's own lines off stderr, also while it is imported, when it heeds no setting."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for name in ("absl", "tensorflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as null:
-        os.dup2(null.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 if __name__ == "__main__":
