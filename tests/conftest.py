@@ -94,6 +94,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 def detector_base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """models/detector with version 1: a detector of 32×32 pixels with random weights, published by the exporter."""
     import keras
+
     from ace_export.exporter import export
 
     keras.utils.set_random_seed(7)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ace_export.warmup import BATCH_SIZES
-
 from ace_client.contract import MODEL_NAME
+from ace_export.warmup import BATCH_SIZES
 from ace_server.config import read_batching_parameters
 from ace_server.model_config import read_model_config
 from ace_server.repository import VersionPolicy
