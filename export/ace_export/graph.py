@@ -1,15 +1,18 @@
 """The detector as a SavedModel with the contract's signatures: decode, resize, scale, network and threshold."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from ace_client import contract
 
 from .detector import Detector
+from .folding import FoldedNetwork, fold
 from .isolation import in_place, isolate
-from .pixels import scale
+from .pixels import XCEPTION
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,22 @@ class ServingGraph:
             contract.PIXELS: tf.function(self.pixels, input_signature=[pixels]),
         }
         module = tf.Module()
-        module.weights = [weight.value for weight in self.detector.network.weights]
+        module.weights = [weight for weight in self._folded.weights if isinstance(weight, tf.Variable)]
         tf.saved_model.save(module, str(folder), signatures=signatures)
+
+    @functools.cached_property
+    def _folded(self) -> FoldedNetwork:
+        return fold(self.detector.network, XCEPTION)
+
+    @functools.cached_property
+    def _network(self) -> Any:
+        """One function for all signatures, so that its weights are in the file once."""
+        size = self.detector.input_size
+        return tf.function(self._folded, input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)])
 
     def _prob_fake(self, pixels: tf.Tensor) -> tf.Tensor:
         """uint8[n, size, size, 3] → float32[n]."""
-        return self.detector.network(scale(pixels), training=False)[:, 0]
+        return self._network(pixels)[:, 0]
 
     def _label(self, prob_fake: tf.Tensor) -> tf.Tensor:
         with tf.device("/cpu:0"):  # strings have no GPU kernels

@@ -4,6 +4,8 @@ The only pixel code of the repository: training's input pipeline and the exporte
 cannot drift apart. Every function is TensorFlow ops only and works eagerly, inside `tf.data` and inside a SavedModel.
 """
 
+from dataclasses import dataclass
+
 import tensorflow as tf
 
 
@@ -69,3 +71,18 @@ def _rows_of_floats(image: tf.Tensor) -> tf.Tensor:
 def scale(pixels: tf.Tensor) -> tf.Tensor:
     """The pixels in the range that Xception was trained on: uint8[..., 3] in [0, 255] → float32[..., 3] in [-1, 1]."""
     return tf.cast(pixels, tf.float32) / 127.5 - 1.0
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What becomes of each channel before the network sees it: level · factor + offset."""
+
+    factors: tuple[float, float, float]
+    offsets: tuple[float, float, float]
+
+    def __call__(self, pixels: tf.Tensor) -> tf.Tensor:
+        """uint8[..., 3] → float32[..., 3]."""
+        return tf.cast(pixels, tf.float32) * tf.constant(self.factors) + tf.constant(self.offsets)
+
+
+XCEPTION = Scaling((1 / 127.5,) * 3, (-1.0,) * 3)  # what `scale` does

@@ -1,0 +1,207 @@
+"""The network as it is served: the trained layers, with everything folded that inference holds constant.
+
+Keras runs a batch norm as a multiplication and an addition over the whole feature map. In inference both are
+constants, and belong into the weights of the layer before; so does the scaling of the input, into the first layer.
+What is left is a convolution, a bias and an activation, which oneDNN runs as one kernel once the weights are constants.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+from numpy.typing import NDArray
+
+from .pixels import Scaling
+
+MAX_CONSTANTS_BYTES = 1 << 30  # a graph is one protobuf message, which ends at 2 GiB
+
+KERNELS = {  # the layers that a factor for each output channel passes through, and the weight that takes it over
+    layers.Conv2D: "kernel",
+    layers.Dense: "kernel",
+    layers.DepthwiseConv2D: "kernel",
+    layers.SeparableConv2D: "pointwise_kernel",
+}
+
+Array = NDArray[Any]
+Operation = Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldedNetwork:
+    """uint8[n, size, size, 3] → the model's output. The model itself stays as it was."""
+
+    model: keras.Model
+    scaling: Scaling | None  # None where the first layer has taken it over
+    weights: list[Array | tf.Variable]  # in place of the model's, in their order; variables where they are too large
+    biases: dict[int, Array]  # added to what a layer without a bias puts out, by the layer's id
+    skipped: set[int]  # ids of the layers that are folded into others
+
+    def __call__(self, pixels: tf.Tensor) -> tf.Tensor:
+        """The model's output for images decoded and resized, RGB."""
+        image = self.scaling(pixels) if self.scaling else tf.cast(pixels, tf.float32)
+        weights = [tf.convert_to_tensor(weight) for weight in self.weights]
+        with keras.StatelessScope(state_mapping=list(zip(self.model.variables, weights, strict=True))):
+            return _run(self.model, image, self._served)
+
+    def _served(self, layer: Operation) -> Operation:
+        if id(layer) in self.skipped:
+            return lambda image, **_: image
+        if id(layer) in self.biases:
+            return lambda image: tf.nn.bias_add(layer(image), self.biases[id(layer)])
+        return layer
+
+
+def fold(model: keras.Model, scaling: Scaling) -> FoldedNetwork:
+    """The scaling and then the model, with it and the batch norms folded into their neighbours where that is exact."""
+    folding = _Folding(_trace(model))
+    for call in folding.trace.calls:
+        if type(call.layer) is layers.BatchNormalization:
+            folding.fold_batch_norm(call)
+    scaled = folding.fold_scaling(scaling)
+    weights = [folding.weights.get(id(variable), variable.numpy()) for variable in model.variables]
+    if sum(weight.nbytes for weight in weights) > MAX_CONSTANTS_BYTES:
+        weights = [tf.Variable(weight, trainable=False) for weight in weights]
+    return FoldedNetwork(model, None if scaled else scaling, weights, folding.biases, folding.skipped)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One run of one layer."""
+
+    layer: Any  # keras.Operation
+    inputs: list[tf.Tensor]
+    output: Any
+    in_training: bool  # asked for by the model itself, as in Monte Carlo dropout
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """Every run of a layer from the input to the output, nested models taken apart."""
+
+    image: tf.Tensor
+    calls: list[_Call]
+    output: Any
+
+    def only_caller(self, layer: Any) -> bool:
+        return sum(call.layer is layer for call in self.calls) == 1
+
+    def only_use(self, tensor: tf.Tensor) -> _Call | None:
+        """The run that alone is fed with the tensor; None where others are too, or where it is an output."""
+        uses = [call for call in self.calls for value in call.inputs if value is tensor]
+        is_output = any(value is tensor for value in keras.tree.flatten(self.output))
+        return uses[0] if len(uses) == 1 and not is_output else None
+
+    def source(self, call: _Call) -> Any:
+        """The layer whose output the run is fed with and nobody else; None where there is none, or it runs twice."""
+        for before in self.calls:
+            if before.output is call.inputs[0] and self.only_use(before.output) is call:
+                return before.layer if self.only_caller(before.layer) else None
+        return None
+
+
+@dataclass(frozen=True)
+class _Folding:
+    """What has been folded so far."""
+
+    trace: _Trace
+    weights: dict[int, Array] = field(default_factory=dict)  # by the id of the variable that they stand for
+    biases: dict[int, Array] = field(default_factory=dict)
+    skipped: set[int] = field(default_factory=set)
+
+    def fold_batch_norm(self, call: _Call) -> None:
+        """(W·x + b) · factor + shift is (W · factor)·x + (b · factor + shift)."""
+        norm, layer = call.layer, self.trace.source(call)
+        if call.in_training or not self.trace.only_caller(norm) or not _takes_factors(layer, norm):
+            return
+        factor = 1 / np.sqrt(_float64(norm.moving_variance) + norm.epsilon)
+        if norm.scale:
+            factor = factor * _float64(norm.gamma)
+        shift = (_float64(norm.beta) if norm.center else 0) - _float64(norm.moving_mean) * factor
+        kernel = getattr(layer, KERNELS[type(layer)])
+        shape = kernel.shape[-2:] if type(layer) is layers.DepthwiseConv2D else (-1,)
+        self._replace(kernel, _float64(kernel) * factor.reshape(shape))
+        self._add_bias(layer, factor, shift)
+        self.skipped.add(id(norm))
+
+    def fold_scaling(self, scaling: Scaling) -> bool:
+        """Whether the first layer has taken the scaling over, which one that pads with zeros cannot."""
+        call = self.trace.only_use(self.trace.image)
+        layer: Any = call.layer if call else None
+        if type(layer) is not layers.Conv2D or layer.padding != "valid" or layer.data_format != "channels_last":
+            return False
+        if layer.groups != 1 or not _plain(layer.kernel) or not self.trace.only_caller(layer):
+            return False
+        if not layer.use_bias and not _linear(layer):  # then there is no place for a bias
+            return False
+        kernel = _float64(self.weights.get(id(layer.kernel), layer.kernel))  # [height, width, 3, filters]
+        self._replace(layer.kernel, kernel * np.reshape(scaling.factors, (3, 1)))
+        self._add_bias(layer, 1, np.tensordot(kernel.sum((0, 1)), scaling.offsets, (0, 0)))
+        return True
+
+    def _add_bias(self, layer: Any, factor: Array | float, shift: Array) -> None:
+        if layer.use_bias:
+            self._replace(layer.bias, _float64(self.weights.get(id(layer.bias), layer.bias)) * factor + shift)
+        else:
+            bias = self.biases.get(id(layer), np.zeros(shift.shape, np.float32)) * factor + shift
+            self.biases[id(layer)] = bias.astype(np.float32)
+
+    def _replace(self, variable: keras.Variable, value: Array) -> None:
+        self.weights[id(variable)] = value.astype(np.float32)
+
+
+def _takes_factors(layer: Any, norm: layers.BatchNormalization) -> bool:
+    """Whether the layer is linear, and its channels are those that the batch norm scales."""
+    if type(layer) not in KERNELS or not _linear(layer) or not _plain(getattr(layer, KERNELS[type(layer)])):
+        return False
+    channels_last = getattr(layer, "data_format", "channels_last") == "channels_last"
+    return channels_last and norm.axis in (-1, len(layer.output.shape) - 1)
+
+
+def _linear(layer: Any) -> bool:
+    return layer.activation in (None, keras.activations.linear)
+
+
+def _plain(kernel: Any) -> bool:
+    """Whether the kernel is a weight as trained, and not quantized or made of several."""
+    return isinstance(kernel, keras.Variable) and kernel.dtype == "float32"
+
+
+def _float64(value: Any) -> Array:
+    return np.asarray(value, np.float64)
+
+
+def _trace(model: keras.Model) -> _Trace:
+    calls: list[_Call] = []
+    ends: list[Any] = []
+
+    def recorded(layer: Operation) -> Operation:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            output = layer(*args, **kwargs)
+            inputs = [value for value in keras.tree.flatten((args, kwargs)) if tf.is_tensor(value)]
+            if not any(value is output for value in inputs):  # else it does nothing in inference, as a dropout
+                calls.append(_Call(layer, inputs, output, bool(kwargs.get("training"))))
+            return output
+
+        return call
+
+    def run(image: tf.Tensor) -> None:
+        ends.extend((image, _run(model, image, recorded)))
+
+    tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec(model.inputs[0].shape, tf.float32))
+    return _Trace(ends[0], calls, ends[1])
+
+
+def _run(model: keras.Model, inputs: Any, replace: Callable[[Operation], Operation]) -> Any:
+    """The model's output, each of its layers replaced by what `replace` has for it; nested models are taken apart."""
+    functional = model._functional if isinstance(model, keras.Sequential) else model
+
+    def operation(layer: Operation) -> Operation:
+        if isinstance(layer, keras.Model):
+            return lambda nested, **_: _run(layer, nested, replace)
+        return replace(layer)
+
+    return functional._run_through_graph(inputs, operation_fn=operation)  # as keras.models.clone_model runs it

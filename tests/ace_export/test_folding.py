@@ -1,0 +1,231 @@
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from ace_export import folding
+from ace_export.pixels import XCEPTION, Scaling, scale
+
+SIZE = 24
+UNEVEN = Scaling((0.02, 0.01, 0.005), (-0.5, 0.25, 1.0))
+CENTRED = Scaling((0.01, 0.02, 0.03), (0.0, 0.0, 0.0))
+
+Layers = Callable[[keras.KerasTensor], keras.KerasTensor]
+
+
+def network(*body: layers.Layer) -> keras.Model:
+    """The layers and one logit, with random weights and batch norms of random statistics."""
+    return through(lambda image: keras.Sequential(body)(image))
+
+
+def through(body: Layers) -> keras.Model:
+    image = keras.Input((SIZE, SIZE, 3))
+    return randomised(keras.Model(image, layers.Dense(1)(layers.GlobalAveragePooling2D()(body(image)))))
+
+
+def randomised(model: keras.Model) -> keras.Model:
+    rng = np.random.default_rng(5)
+    for layer in model._flatten_layers():
+        if isinstance(layer, layers.BatchNormalization):
+            for weight in layer.weights:
+                low, high = (0.2, 2) if weight.name in ("gamma", "moving_variance") else (-1, 1)
+                weight.assign(rng.uniform(low, high, weight.shape))
+        elif not isinstance(layer, keras.Model):
+            for weight in layer.weights:
+                weight.assign(rng.normal(0, 0.3, weight.shape))
+    return model
+
+
+def batch_norms(model: keras.Model) -> int:
+    return sum(isinstance(layer, layers.BatchNormalization) for layer in model._flatten_layers())
+
+
+def assert_same_answers(model: keras.Model, folded: folding.FoldedNetwork, scaling: Scaling) -> None:
+    rng = np.random.default_rng(1)
+    tints, noise = rng.integers(0, 208, (3, 1, 1, 3)), rng.integers(0, 48, (3, *model.inputs[0].shape[1:]))
+    pixels = tf.constant(tints + noise, tf.uint8)
+    expected = model(scaling(pixels)).numpy()
+    assert np.ptp(expected) > 3e-4  # or the answers to other images would be right too
+    np.testing.assert_allclose(folded(pixels), expected, atol=1e-4)
+
+
+FOLDED = {
+    "convolution": lambda: [layers.Conv2D(5, 3, use_bias=False)],
+    "convolution with a bias": lambda: [layers.Conv2D(5, 3, strides=2, bias_initializer="ones")],
+    "grouped convolution": lambda: [layers.Conv2D(6, 3, groups=3, padding="same")],
+    "separable convolution": lambda: [layers.SeparableConv2D(5, 3, depth_multiplier=2, use_bias=False)],
+    "depthwise convolution": lambda: [layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same")],
+    "dense": lambda: [layers.Dense(4)],
+    "a dropout between": lambda: [layers.Conv2D(5, 3), layers.Dropout(0.5), layers.Activation("linear")],
+}
+
+
+@pytest.mark.parametrize("kind", FOLDED)
+@pytest.mark.parametrize("scaling", [XCEPTION, UNEVEN, CENTRED], ids=["xception", "uneven", "centred"])
+def test_a_batch_norm_is_folded_into_the_linear_layer_before_it(kind: str, scaling: Scaling):
+    model = network(*FOLDED[kind](), layers.BatchNormalization(), layers.ReLU())
+
+    folded = folding.fold(model, scaling)
+
+    assert len(folded.skipped) == 1
+    assert_same_answers(model, folded, scaling)
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        {"center": False},
+        {"scale": False},
+        {"center": False, "scale": False, "epsilon": 0.3},
+        {"axis": 3},
+    ],
+)
+def test_a_batch_norm_of_any_parts_is_folded(norm: dict):
+    model = network(layers.Conv2D(5, 3, use_bias=False), layers.BatchNormalization(**norm))
+
+    folded = folding.fold(model, XCEPTION)
+
+    assert len(folded.skipped) == 1
+    assert_same_answers(model, folded, XCEPTION)
+
+
+def shared_output(image: keras.KerasTensor) -> keras.KerasTensor:
+    x = layers.Conv2D(5, 3)(image)
+    return layers.add([x, layers.BatchNormalization()(x)])
+
+
+def shared_convolution(image: keras.KerasTensor) -> keras.KerasTensor:
+    convolution = layers.Conv2D(3, 3, padding="same")
+    return layers.BatchNormalization()(convolution(layers.ReLU()(convolution(image))))
+
+
+def shared_norm(image: keras.KerasTensor) -> keras.KerasTensor:
+    norm = layers.BatchNormalization()
+    return norm(layers.Conv2D(5, 1)(norm(layers.Conv2D(5, 3)(image))))
+
+
+def norm_in_training(image: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.BatchNormalization()(layers.Conv2D(5, 3)(image), training=True)
+
+
+NOT_FOLDED = {
+    "first": lambda image: layers.Conv2D(5, 3)(layers.BatchNormalization()(image)),
+    "after an activation": lambda image: layers.BatchNormalization()(layers.Conv2D(5, 3, activation="relu")(image)),
+    "after a pooling": lambda image: layers.BatchNormalization()(layers.MaxPooling2D()(layers.Conv2D(5, 3)(image))),
+    "over rows": lambda image: layers.BatchNormalization(axis=1)(layers.Conv2D(5, 3)(image)),
+    "after a transposed convolution": lambda image: layers.BatchNormalization()(layers.Conv2DTranspose(5, 3)(image)),
+    "of an output used elsewhere": shared_output,
+    "of a convolution used elsewhere": shared_convolution,
+    "used twice": shared_norm,
+    "that runs in training mode": norm_in_training,
+}
+
+
+@pytest.mark.parametrize("kind", NOT_FOLDED)
+def test_a_batch_norm_that_cannot_be_folded_is_left_and_the_answers_are_right(kind: str):
+    model = through(NOT_FOLDED[kind])
+
+    folded = folding.fold(model, XCEPTION)
+
+    assert folded.skipped == set()
+    assert_same_answers(model, folded, XCEPTION)
+
+
+def test_a_model_whose_output_is_the_layer_before_a_batch_norm_is_right():
+    image = keras.Input((SIZE, SIZE, 3))
+    logit = layers.Dense(1)(layers.GlobalAveragePooling2D()(image))
+    model = randomised(keras.Model(image, [logit, layers.BatchNormalization()(logit)]))
+
+    assert folding.fold(model, XCEPTION).skipped == set()
+
+
+def test_batch_norms_of_nested_models_are_folded():
+    inner = keras.Sequential([keras.Input((SIZE, SIZE, 3)), layers.Conv2D(4, 3), layers.BatchNormalization()])
+    model = network(inner, layers.Conv2D(5, 3), layers.BatchNormalization(), layers.ReLU())
+
+    folded = folding.fold(model, XCEPTION)
+
+    assert len(folded.skipped) == 2
+    assert_same_answers(model, folded, XCEPTION)
+
+
+@pytest.mark.parametrize(
+    ("first", "taken_over"),
+    [
+        (lambda: layers.Conv2D(4, 3, strides=2), True),
+        (lambda: layers.Conv2D(4, 3, activation="relu"), True),
+        (lambda: layers.Conv2D(4, 3, use_bias=False), True),
+        (lambda: layers.Conv2D(4, 3, use_bias=False, activation="relu"), False),
+        (lambda: layers.Conv2D(4, 3, padding="same"), False),
+        (lambda: layers.Conv2D(6, 3, groups=3), False),
+        (lambda: layers.SeparableConv2D(4, 3), False),
+        (lambda: layers.ZeroPadding2D(), False),
+    ],
+)
+def test_the_first_layer_takes_the_scaling_over_where_that_is_exact(
+    first: Callable[[], layers.Layer], taken_over: bool
+):
+    model = network(first(), layers.ReLU())
+
+    folded = folding.fold(model, UNEVEN)
+
+    assert (folded.scaling is None) == taken_over
+    assert_same_answers(model, folded, UNEVEN)
+
+
+def test_an_image_that_several_layers_see_is_scaled_for_all():
+    model = through(lambda image: layers.add([layers.Conv2D(3, 3)(image), layers.Conv2D(3, 3)(image)]))
+
+    folded = folding.fold(model, UNEVEN)
+
+    assert folded.scaling == UNEVEN
+    assert_same_answers(model, folded, UNEVEN)
+
+
+def test_folding_leaves_the_model_as_it_was():
+    model = network(layers.Conv2D(5, 3), layers.BatchNormalization())
+    before = model.get_weights()
+
+    folding.fold(model, XCEPTION)
+
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_weights_too_large_for_a_graph_stay_variables(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(folding, "MAX_CONSTANTS_BYTES", 100)
+    model = network(layers.Conv2D(5, 3), layers.BatchNormalization())
+
+    folded = folding.fold(model, XCEPTION)
+
+    assert all(isinstance(weight, tf.Variable) for weight in folded.weights)
+    assert_same_answers(model, folded, XCEPTION)
+
+
+def test_the_scaling_of_xception_is_that_of_training():
+    levels = tf.reshape(tf.range(255, dtype=tf.int32), [85, 3])
+
+    np.testing.assert_allclose(XCEPTION(levels), scale(levels), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_every_batch_norm_of_xception_is_folded_and_no_answer_changes():
+    keras.utils.set_random_seed(2)
+    body = keras.applications.Xception(weights=None, include_top=False, pooling="avg", input_shape=(299, 299, 3))
+    rng = np.random.default_rng(4)
+    for layer in body.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.gamma.assign(rng.uniform(0.8, 1.5, layer.gamma.shape))
+            layer.beta.assign(rng.uniform(-0.3, 0.3, layer.beta.shape))
+            layer.moving_mean.assign(rng.normal(0, 0.1, layer.moving_mean.shape))
+            layer.moving_variance.assign(rng.uniform(0.3, 1.2, layer.moving_variance.shape))
+    steep = layers.Dense(1, kernel_initializer=keras.initializers.RandomNormal(stddev=2))
+    model = keras.Model(body.input, steep(body.output))
+
+    folded = folding.fold(model, XCEPTION)
+
+    assert len(folded.skipped) == batch_norms(model) == 40
+    assert folded.scaling is None
+    assert_same_answers(model, folded, XCEPTION)
