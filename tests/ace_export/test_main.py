@@ -37,7 +37,7 @@ def test_help_begins_with_a_real_command_and_needs_no_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("usage: python -m ace_export runs/demo/detector.keras models/detector")
+    assert done.stdout.startswith("usage: python -m ace_export runs/fit/detector.keras runs/models/detector")
 
 
 def test_a_file_that_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -71,14 +71,15 @@ def _train(model: keras.Model, images: dict[str, tf.data.Dataset], preset: Prese
     best = keras.callbacks.EarlyStopping(
         monitor="val_auc", mode="max", patience=preset.patience, restore_best_weights=True
     )
-    history = model.fit(
-        batches,
-        validation_data=evaluation_batches(images["val"], preset),
-        epochs=preset.epochs,
-        callbacks=[best, EpochBars()],
-        shuffle=False,  # the batches are shuffled already
-        verbose=0,
-    )
+    with EpochBars() as bars:
+        history = model.fit(
+            batches,
+            validation_data=evaluation_batches(images["val"], preset),
+            epochs=preset.epochs,
+            callbacks=[best, bars],
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+        )
     return {name: [round(value, 5) for value in values] for name, values in history.history.items()}
 
 
