@@ -7,7 +7,7 @@ What is left is a convolution, a bias and an activation, which oneDNN runs as on
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -30,22 +30,42 @@ Array = NDArray[Any]
 Operation = Callable[..., Any]
 
 
+class Outputs(NamedTuple):
+    """What the network says of n images."""
+
+    answers: tf.Tensor  # float32[n, 1]: the model's output
+    features: tf.Tensor | None  # float32[n, k]: what its last dense layer sees; None where it has none
+
+
 @dataclass(frozen=True, eq=False)
 class FoldedNetwork:
-    """uint8[n, size, size, 3] → the model's output. The model itself stays as it was."""
+    """uint8[n, size, size, 3] → the model's output, and features. The model itself stays as it was."""
 
     model: keras.Model
     scaling: Scaling | None  # None where the first layer has taken it over
     weights: list[Array | tf.Variable]  # in place of the model's, in their order; variables where they are too large
     biases: dict[int, Array]  # added to what a layer without a bias puts out, by the layer's id
     skipped: set[int]  # ids of the layers that are folded into others
+    last_dense: Any  # the layer; None where there is none
 
-    def __call__(self, pixels: tf.Tensor) -> tf.Tensor:
+    def __call__(self, pixels: tf.Tensor) -> Outputs:
         """The model's output for images decoded and resized, RGB."""
+        seen: list[tf.Tensor] = []
+
+        def served(layer: Operation) -> Operation:
+            operation = self._served(layer)
+
+            def watched(features: tf.Tensor) -> tf.Tensor:
+                seen.append(features)
+                return operation(features)
+
+            return watched if layer is self.last_dense else operation
+
         image = self.scaling(pixels) if self.scaling else tf.cast(pixels, tf.float32)
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         with keras.StatelessScope(state_mapping=list(zip(self.model.variables, weights, strict=True))):
-            return _run(self.model, image, self._served)
+            answers = _run(self.model, image, served)
+        return Outputs(answers, seen[0] if seen else None)
 
     def _served(self, layer: Operation) -> Operation:
         if id(layer) in self.skipped:
@@ -65,7 +85,9 @@ def fold(model: keras.Model, scaling: Scaling) -> FoldedNetwork:
     weights = [folding.weights.get(id(variable), variable.numpy()) for variable in model.variables]
     if sum(weight.nbytes for weight in weights) > MAX_CONSTANTS_BYTES:
         weights = [tf.Variable(weight, trainable=False) for weight in weights]
-    return FoldedNetwork(model, None if scaled else scaling, weights, folding.biases, folding.skipped)
+    return FoldedNetwork(
+        model, None if scaled else scaling, weights, folding.biases, folding.skipped, folding.trace.last_dense()
+    )
 
 
 @dataclass(frozen=True)
@@ -85,6 +107,11 @@ class _Trace:
     image: tf.Tensor
     calls: list[_Call]
     output: Any
+
+    def last_dense(self) -> Any:
+        """The last dense layer that sees one vector an image; None where there is none."""
+        dense = [call for call in self.calls if type(call.layer) is layers.Dense and len(call.inputs[0].shape) == 2]
+        return dense[-1].layer if dense and self.only_caller(dense[-1].layer) else None
 
     def only_caller(self, layer: Any) -> bool:
         return sum(call.layer is layer for call in self.calls) == 1

@@ -6,6 +6,7 @@ scattering pixels back to their places costs as much as decoding them. Here the 
 the batch, and what the network answers is put back into place, one number an image.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -30,15 +31,20 @@ class Isolated(NamedTuple):
     errors: tf.Tensor  # string[n], in the batch's order: why the image does not decode; empty where it does
 
 
-def isolate(image_bytes: tf.Tensor, size: int) -> Isolated:
-    """string[n] → the pixels of those that decode, and the reasons of those that do not. n may be 0."""
+def isolate(
+    image_bytes: tf.Tensor, size: int, *, unpack: Callable[[tf.Tensor], tf.Tensor] = lambda data: data
+) -> Isolated:
+    """string[n] → the pixels of those that decode, and the reasons of those that do not. n may be 0.
+
+    `unpack` takes one image's bytes out of what holds them, and is isolated like the decoding.
+    """
     with tf.device("/cpu:0"):  # strings have no GPU kernels
         count = tf.shape(image_bytes)[0]
         rows = tf.cast(tf.maximum(count, 1), tf.int64)
         blank = tf.data.Dataset.from_tensors((tf.zeros([size, size, 3], tf.uint8), count)).repeat(rows)
         batch = (
             tf.data.Dataset.from_tensor_slices((image_bytes, tf.range(count)))
-            .map(lambda data, place: (_network_sized(data, size), place), num_parallel_calls=tf.data.AUTOTUNE)
+            .map(lambda data, place: (_network_sized(unpack(data), size), place), num_parallel_calls=tf.data.AUTOTUNE)
             .ignore_errors()
             .concatenate(blank)
             .take(rows)
@@ -51,9 +57,10 @@ def isolate(image_bytes: tf.Tensor, size: int) -> Isolated:
 
 
 def in_place(rows: tf.Tensor, places: tf.Tensor, *, missing: bool | float) -> tf.Tensor:
-    """What was computed for each row, put where the row's image stood in the batch: T[n], int32[n] → T[n]."""
+    """What was computed for each row, put where the row's image stood in the batch: T[n, ...], int32[n] → T[n, ...]."""
     count = tf.shape(places)[0]
-    answers = tf.fill([count + 1], tf.cast(missing, rows.dtype))  # the black rows all write to the last one
+    shape = tf.concat([[count + 1], tf.shape(rows)[1:]], axis=0)
+    answers = tf.fill(shape, tf.cast(missing, rows.dtype))  # the black rows all write to the last one
     return tf.tensor_scatter_nd_update(answers, places[:, tf.newaxis], rows)[:count]
 
 

@@ -49,7 +49,7 @@ def assert_same_answers(model: keras.Model, folded: folding.FoldedNetwork, scali
     pixels = tf.constant(tints + noise, tf.uint8)
     expected = model(scaling(pixels)).numpy()
     assert np.ptp(expected) > 3e-4  # or the answers to other images would be right too
-    np.testing.assert_allclose(folded(pixels), expected, atol=1e-4)
+    np.testing.assert_allclose(folded(pixels).answers, expected, atol=1e-4)
 
 
 FOLDED = {
@@ -208,6 +208,29 @@ def test_the_scaling_of_xception_is_that_of_training():
     levels = tf.reshape(tf.range(255, dtype=tf.int32), [85, 3])
 
     np.testing.assert_allclose(XCEPTION(levels), scale(levels), atol=1e-6)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_features_are_what_the_last_dense_layer_sees(nested: bool):
+    image = keras.Input((SIZE, SIZE, 3))
+    features = layers.Dense(7, activation="relu")(layers.GlobalAveragePooling2D()(layers.Conv2D(5, 3)(image)))
+    model = randomised(keras.Model(image, layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(features))))
+    pixels = tf.constant(np.random.default_rng(1).integers(0, 256, (2, SIZE, SIZE, 3)), tf.uint8)
+    expected = keras.Model(image, features)(scale(pixels))
+
+    outputs = folding.fold(keras.Sequential([keras.Input((SIZE, SIZE, 3)), model]) if nested else model, XCEPTION)(
+        pixels
+    )
+
+    np.testing.assert_allclose(outputs.features, expected, atol=1e-5)
+    assert np.ptp(outputs.features) > 0.1
+
+
+def test_a_network_without_a_dense_layer_has_no_features():
+    image = keras.Input((SIZE, SIZE, 3))
+    model = keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(1, 3)(image)))
+
+    assert folding.fold(model, XCEPTION)(tf.zeros([1, SIZE, SIZE, 3], tf.uint8)).features is None
 
 
 @pytest.mark.slow

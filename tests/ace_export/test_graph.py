@@ -31,7 +31,67 @@ def test_signatures_are_those_of_the_contract(version: Path):
             "outputs": {**verdict, "error": ("string", [None])},
         },
         "pixels": {"inputs": {"pixels": ("uint8", [None, 96, 96, 3])}, "outputs": verdict},
+        "features": {
+            "inputs": {"image_bytes": ("string", [None])},
+            "outputs": {"features": ("float32", [None, 8]), "error": ("string", [None])},
+        },
+        "classify": {
+            "inputs": {"inputs": ("string", [None])},
+            "outputs": {"classes": ("string", [None, 2]), "scores": ("float32", [None, 2])},
+        },
+        "regress": {"inputs": {"inputs": ("string", [None])}, "outputs": {"outputs": ("float32", [None])}},
     }
+
+
+def test_signatures_name_the_methods_that_tensorflow_serving_checks(version: Path):
+    model = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
+
+    assert {name: signature.method_name for name, signature in model.meta_graphs[0].signature_def.items()} == {
+        "serving_default": "tensorflow/serving/predict",
+        "pixels": "tensorflow/serving/predict",
+        "features": "tensorflow/serving/predict",
+        "classify": "tensorflow/serving/classify",
+        "regress": "tensorflow/serving/regress",
+        "__saved_model_init_op": "",
+    }
+
+
+BAD_EXAMPLES = {
+    "no example": b"\xff\xff",
+    "no such feature": tf.train.Example().SerializeToString(),
+    "a feature of another type": tf.train.Example(
+        features=tf.train.Features(feature={"image/encoded": tf.train.Feature(int64_list={"value": [1]})})
+    ).SerializeToString(),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_EXAMPLES)
+def test_examples_are_answered_as_the_images_in_them_and_a_bad_one_with_nan(
+    version: Path, faces: list[bytes], kind: str
+):
+    signatures = tf.saved_model.load(str(version)).signatures
+    examples = tf.constant([example(faces[0]), BAD_EXAMPLES[kind], example(b"no image"), example(faces[1])])
+    prob_fake = signatures["serving_default"](tf.constant(faces[:2]))["prob_fake"].numpy()
+    expected = [prob_fake[0], np.nan, np.nan, prob_fake[1]]
+
+    classified = signatures["classify"](examples)
+    regressed = signatures["regress"](examples)
+
+    np.testing.assert_allclose(regressed["outputs"], expected, atol=1e-6)
+    np.testing.assert_allclose(classified["scores"], np.stack([np.subtract(1, expected), expected], 1), atol=1e-6)
+    assert classified["classes"].numpy().tolist() == [[b"real", b"fake"]] * 4
+
+
+def test_features_stand_where_their_images_stood(version: Path, faces: list[bytes]):
+    features = tf.saved_model.load(str(version)).signatures["features"]
+    alone = features(tf.constant(faces))["features"].numpy()
+
+    outputs = features(tf.constant([faces[0], b"no image", *faces[1:]]))
+
+    np.testing.assert_allclose(outputs["features"].numpy()[[0, 2, 3]], alone, atol=1e-5)
+    assert np.isnan(outputs["features"].numpy()[1]).all()
+    assert [bool(error) for error in outputs["error"].numpy()] == [False, True, False, False]
+    assert np.ptp(alone, axis=0).max() > 1e-2  # or an answer in the wrong place would go unseen
 
 
 def test_both_signatures_answer_the_same_to_the_same_pixels(version: Path, golden_images: dict[str, bytes]):
@@ -86,6 +146,11 @@ def test_the_graph_holds_the_weights_once_for_all_signatures(tmp_path: Path):
 
     assert weights_bytes <= (tmp_path / "saved_model.pb").stat().st_size <= weights_bytes + 300_000
     assert sum(path.stat().st_size for path in (tmp_path / "variables").iterdir()) < 4096
+
+
+def example(image: bytes) -> bytes:
+    feature = tf.train.Feature(bytes_list={"value": [image]})
+    return tf.train.Example(features=tf.train.Features(feature={"image/encoded": feature})).SerializeToString()
 
 
 def inputs(signature):
