@@ -31,12 +31,12 @@ def test_a_set_is_laid_out_by_split_and_class_with_half_of_each(faces):
     }
 
     assert counts == {
-        "train/real": 120,
-        "train/fake": 120,
-        "val/real": 30,
-        "val/fake": 30,
-        "test/real": 120,
-        "test/fake": 120,
+        "train/real": 100,
+        "train/fake": 100,
+        "val/real": 20,
+        "val/fake": 20,
+        "test/real": 100,
+        "test/fake": 100,
     }
     assert sorted(path.name for path in faces.iterdir()) == ["faces.json", "faces.png", "test", "train", "val"]
 
@@ -50,7 +50,7 @@ def test_no_person_is_in_two_splits_nor_lends_a_face_to_another(faces):
     train, val, test = (people(faces / split) for split in ("train", "val", "test"))
 
     assert len(train | val | test) == len(train) + len(val) + len(test)
-    assert len(train) == 240 / IMAGES_PER_IDENTITY
+    assert len(train) == 200 / IMAGES_PER_IDENTITY
 
 
 def test_some_fakes_wear_their_own_face_and_some_anothers(faces):

@@ -42,8 +42,8 @@ def xception(inputs: keras.KerasTensor, preset: Preset) -> keras.KerasTensor:
 
     x = net.convolution(inputs, 32, strides=2)
     x = net.convolution(x, 64)
-    for channels in (128, 256, 728):  # entry flow; the first block follows a ReLU and needs none
-        x = net.downsampling_block(x, (channels, channels), relu_first=channels != 128)
+    for channels in (128, 256, 728):  # entry flow
+        x = net.downsampling_block(x, (channels, channels))
     for _ in range(preset.middle_blocks):
         x = net.middle_block(x, 728)
     x = net.downsampling_block(x, (728, 1024))  # exit flow
@@ -66,14 +66,10 @@ class _Layers:
     def separable(self, x: keras.KerasTensor, channels: int) -> keras.KerasTensor:
         return self._normalised(layers.SeparableConv2D(self._scaled(channels), 3, padding="same", use_bias=False)(x))
 
-    def downsampling_block(
-        self, x: keras.KerasTensor, channels: tuple[int, int], *, relu_first: bool = True
-    ) -> keras.KerasTensor:
+    def downsampling_block(self, x: keras.KerasTensor, channels: tuple[int, int]) -> keras.KerasTensor:
         residual = layers.Conv2D(self._scaled(channels[1]), 1, strides=2, padding="same", use_bias=False)(x)
         residual = self._normalised(residual)
-        if relu_first:
-            x = layers.Activation("relu")(x)
-        x = self.separable(x, channels[0])
+        x = self.separable(layers.Activation("relu")(x), channels[0])  # Keras's first block has none: it gets a ReLU's
         x = self.separable(layers.Activation("relu")(x), channels[1])
         return layers.add([layers.MaxPooling2D(3, strides=2, padding="same")(x), residual])
 
