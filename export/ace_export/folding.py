@@ -33,7 +33,10 @@ Operation = Callable[..., Any]
 class Outputs(NamedTuple):
     """What the network says of n images."""
 
-    answers: tf.Tensor  # float32[n, 1]: the model's output
+    answers: tf.Tensor  # float32[n, units]: the model's output
+    logits: (
+        tf.Tensor | None
+    )  # float32[n, units]: what the last sigmoid or softmax is fed with, or a dense layer puts out
     features: tf.Tensor | None  # float32[n, k]: what its last dense layer sees; None where it has none
 
 
@@ -47,6 +50,7 @@ class FoldedNetwork:
     biases: dict[int, Array]  # added to what a layer without a bias puts out, by the layer's id
     skipped: set[int]  # ids of the layers that are folded into others
     last_dense: Any  # the layer; None where there is none
+    linear: bool  # the model's output is that of a dense layer without an activation
 
     def __call__(self, pixels: tf.Tensor) -> Outputs:
         """The model's output for images decoded and resized, RGB."""
@@ -65,7 +69,8 @@ class FoldedNetwork:
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         with keras.StatelessScope(state_mapping=list(zip(self.model.variables, weights, strict=True))):
             answers = _run(self.model, image, served)
-        return Outputs(answers, seen[0] if seen else None)
+        logits = answers if self.linear else getattr(answers, "_keras_logits", None)  # which Keras keeps for losses
+        return Outputs(answers, logits, seen[0] if seen else None)
 
     def _served(self, layer: Operation) -> Operation:
         if id(layer) in self.skipped:
@@ -86,7 +91,13 @@ def fold(model: keras.Model, scaling: Scaling) -> FoldedNetwork:
     if sum(weight.nbytes for weight in weights) > MAX_CONSTANTS_BYTES:
         weights = [tf.Variable(weight, trainable=False) for weight in weights]
     return FoldedNetwork(
-        model, None if scaled else scaling, weights, folding.biases, folding.skipped, folding.trace.last_dense()
+        model,
+        None if scaled else scaling,
+        weights,
+        folding.biases,
+        folding.skipped,
+        folding.trace.last_dense(),
+        folding.trace.ends_linearly(),
     )
 
 
@@ -112,6 +123,13 @@ class _Trace:
         """The last dense layer that sees one vector an image; None where there is none."""
         dense = [call for call in self.calls if type(call.layer) is layers.Dense and len(call.inputs[0].shape) == 2]
         return dense[-1].layer if dense and self.only_caller(dense[-1].layer) else None
+
+    def ends_linearly(self) -> bool:
+        """Whether the model's output is that of a dense layer without an activation."""
+        return any(
+            call.output is self.output and type(call.layer) is layers.Dense and _linear(call.layer)
+            for call in self.calls
+        )
 
     def only_caller(self, layer: Any) -> bool:
         return sum(call.layer is layer for call in self.calls) == 1

@@ -1,3 +1,4 @@
+import functools
 from collections.abc import Callable
 
 import keras
@@ -231,6 +232,63 @@ def test_a_network_without_a_dense_layer_has_no_features():
     model = keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(1, 3)(image)))
 
     assert folding.fold(model, XCEPTION)(tf.zeros([1, SIZE, SIZE, 3], tf.uint8)).features is None
+
+
+def nested(body: list[layers.Layer]) -> keras.Model:
+    image = keras.Input((SIZE, SIZE, 3))
+    return keras.Model(image, keras.Sequential(body[1:])(keras.Sequential(body[:1])(image)))
+
+
+def functional(body: list[layers.Layer]) -> keras.Model:
+    image = keras.Input((SIZE, SIZE, 3))
+    return keras.Model(image, functools.reduce(lambda x, layer: layer(x), body, image))
+
+
+BUILDS = {
+    "functional": functional,
+    "nested": nested,
+    "sequential": lambda body: keras.Sequential([keras.Input((SIZE, SIZE, 3)), *body]),
+}
+
+
+ENDS = {  # the last layers, and what becomes of a logit in them
+    "sigmoid": (lambda: [layers.Dense(1, activation="sigmoid")], tf.sigmoid),
+    "sigmoid of its own": (lambda: [layers.Dense(1), layers.Activation("sigmoid")], tf.sigmoid),
+    "sigmoid before a dropout": (lambda: [layers.Dense(1, activation="sigmoid"), layers.Dropout(0.5)], tf.sigmoid),
+    "softmax": (lambda: [layers.Dense(2, activation="softmax")], tf.nn.softmax),
+    "softmax of its own": (lambda: [layers.Dense(2), layers.Softmax()], tf.nn.softmax),
+    "linear": (lambda: [layers.Dense(1)], tf.identity),
+    "linear of its own": (lambda: [layers.Dense(1), layers.Activation("linear")], tf.identity),
+}
+
+
+@pytest.mark.parametrize("build", ["functional", "nested", "sequential"])
+@pytest.mark.parametrize("end", ENDS)
+def test_the_logits_are_what_the_last_activation_sees(end: str, build: str):
+    last, activation = ENDS[end]
+    body = [layers.Conv2D(5, 3), layers.GlobalAveragePooling2D(), *last()]
+    model = randomised(BUILDS[build](body))
+    pixels = tf.constant(np.random.default_rng(1).integers(0, 256, (2, SIZE, SIZE, 3)), tf.uint8)
+
+    outputs = tf.function(folding.fold(model, XCEPTION))(pixels)
+
+    np.testing.assert_allclose(outputs.answers, model(scale(pixels)), atol=1e-5)
+    np.testing.assert_allclose(activation(outputs.logits), outputs.answers, atol=1e-6)
+    assert np.ptp(outputs.logits) > 0.01
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: [layers.Dense(1, activation="relu")],
+        lambda: [layers.Dense(1, activation="sigmoid"), layers.Rescaling(2.0)],
+        lambda: [layers.Dense(1), layers.Rescaling(2.0)],
+    ],
+)
+def test_an_answer_that_is_no_function_of_logits_known_here_has_none(last: Callable[[], list[layers.Layer]]):
+    model = functional([layers.Conv2D(5, 3), layers.GlobalAveragePooling2D(), *last()])
+
+    assert folding.fold(model, XCEPTION)(tf.zeros([1, SIZE, SIZE, 3], tf.uint8)).logits is None
 
 
 @pytest.mark.slow
