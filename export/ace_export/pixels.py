@@ -86,3 +86,11 @@ class Scaling:
 
 
 XCEPTION = Scaling((1 / 127.5,) * 3, (-1.0,) * 3)  # what `scale` does
+SCALINGS = {  # by the name that `--scale` has for it
+    "xception": XCEPTION,  # [-1, 1]: Xception, Inception, MobileNet; "tf" in keras.applications
+    "unit": Scaling((1 / 255,) * 3, (0.0,) * 3),  # [0, 1]
+    "imagenet": Scaling(  # mean and standard deviation of ImageNet's channels: torchvision; "torch" in keras.applications
+        (1 / 255 / 0.229, 1 / 255 / 0.224, 1 / 255 / 0.225), (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225)
+    ),
+    "none": Scaling((1.0,) * 3, (0.0,) * 3),  # [0, 255]: the model scales by itself
+}
