@@ -5,6 +5,7 @@ Standard library only: whoever needs a name imports it from here and pays for no
 
 from typing import Final
 
+VERSION: Final = 1  # of what stands here; a manifest names the one that its version was exported under
 MODEL_NAME: Final = "detector"
 
 # Signatures.
@@ -19,7 +20,7 @@ METHODS: Final = {CLASSIFY: "tensorflow/serving/classify", REGRESS: "tensorflow/
 
 # Inputs.
 IMAGE_BYTES: Final = "image_bytes"  # string[n]: JPEG, PNG, BMP, WebP or GIF (first frame)
-PIXELS_INPUT: Final = "pixels"  # uint8[n, size, size, 3], RGB
+PIXELS_INPUT: Final = "pixels"  # uint8[n, height, width, 3], RGB: the size of the network's input
 EXAMPLES: Final = "inputs"  # string[n]: serialized tf.Examples
 IMAGE_ENCODED: Final = "image/encoded"  # the feature of a tf.Example that holds what `image_bytes` holds
 

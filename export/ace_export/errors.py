@@ -1,10 +1,12 @@
-"""What can go wrong while a detector is exported, each with a message meant for the person.
+"""What can go wrong while a detector is exported or looked at, each with a message meant for the person.
 
 ExportError
 ├── ModelError           the file is no Keras model, or the model no binary image classifier
+├── ImagesError          the images to check the export on cannot be used
 ├── ParityError          the exported graph answers otherwise than the model that was trained
-└── RepositoryError      the version cannot be written where it was asked for
-    └── VersionExistsError   a served version is never overwritten
+├── RepositoryError      the version cannot be written where it was asked for
+│   └── VersionExistsError   a served version is never overwritten
+└── VersionError         a folder holds no exported version, or is no longer what its manifest says
 """
 
 
@@ -14,6 +16,10 @@ class ExportError(Exception):
 
 class ModelError(ExportError):
     """The file to export cannot be used; nothing has been written."""
+
+
+class ImagesError(ExportError):
+    """The images to check the export on cannot be used; nothing has been published."""
 
 
 class ParityError(ExportError):
@@ -26,3 +32,7 @@ class RepositoryError(ExportError):
 
 class VersionExistsError(RepositoryError):
     """The version asked for is there already."""
+
+
+class VersionError(ExportError):
+    """The folder named is no exported version, or differs from what its manifest says."""

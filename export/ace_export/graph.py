@@ -12,32 +12,33 @@ from ace_client import contract
 
 from .detector import Detector
 from .folding import FoldedNetwork, fold
-from .isolation import in_place, isolate
-from .pixels import XCEPTION
+from .isolation import Isolated, in_place, isolate
+from .settings import DEFAULT_MAX_PIXELS
 
 
 @dataclass(frozen=True)
 class ServingGraph:
-    """What is served of a detector: its signatures, with the threshold baked into the labels."""
+    """What is served of a detector: its signatures, with threshold and temperature baked in."""
 
     detector: Detector
-    threshold: float  # at or above it an image is labelled fake
+    xla: bool = False  # compile the network, for each batch size when it is first run
+    max_pixels: int = DEFAULT_MAX_PIXELS  # larger images are refused before they are decoded
 
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Verdicts on encoded images, or the reason why not: string[n] → float32[n], string[n], string[n]."""
-        images, places, errors = isolate(image_bytes, self.detector.input_size)
+        images, places, errors = self._isolated(image_bytes)
         prob_fake = in_place(self._prob_fake(images), places, missing=float("nan"))
         label = tf.where(errors == "", self._label(prob_fake), "")
         return {contract.PROB_FAKE: prob_fake, contract.LABEL: label, contract.ERROR: errors}
 
     def pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Verdicts on images already decoded: uint8[n, size, size, 3], RGB → float32[n], string[n]."""
+        """Verdicts on images already decoded: uint8[n, height, width, 3], RGB → float32[n], string[n]."""
         prob_fake = self._prob_fake(pixels)
         return {contract.PROB_FAKE: prob_fake, contract.LABEL: self._label(prob_fake)}
 
     def features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """What the network's last layer sees of encoded images: string[n] → float32[n, k], string[n]."""
-        images, places, errors = isolate(image_bytes, self.detector.input_size)
+        images, places, errors = self._isolated(image_bytes)
         features = in_place(self._network(images).features, places, missing=float("nan"))
         return {contract.FEATURE_VECTORS: features, contract.ERROR: errors}
 
@@ -54,9 +55,8 @@ class ServingGraph:
 
     def save(self, folder: Path) -> None:
         """Writes the SavedModel, which holds the network's weights and nothing else of Keras's."""
-        size = self.detector.input_size
         image_bytes = tf.TensorSpec([None], tf.string, contract.IMAGE_BYTES)
-        pixels = tf.TensorSpec([None, size, size, 3], tf.uint8, contract.PIXELS_INPUT)
+        pixels = tf.TensorSpec([None, *self.detector.input_size, 3], tf.uint8, contract.PIXELS_INPUT)
         examples = tf.TensorSpec([None], tf.string, contract.EXAMPLES)
         signatures = {
             contract.SERVING_DEFAULT: tf.function(self.serving_default, input_signature=[image_bytes]),
@@ -73,26 +73,30 @@ class ServingGraph:
 
     @functools.cached_property
     def _folded(self) -> FoldedNetwork:
-        return fold(self.detector.network, XCEPTION)
+        return fold(self.detector.network, self.detector.scaling)
 
     @functools.cached_property
     def _network(self) -> Any:
         """One function for all signatures, so that its weights are in the file once."""
-        size = self.detector.input_size
-        return tf.function(self._folded, input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8)])
+        pixels = tf.TensorSpec([None, *self.detector.input_size, 3], tf.uint8)
+        return tf.function(self._folded, input_signature=[pixels], jit_compile=self.xla or None)
+
+    def _isolated(self, images: tf.Tensor, **options: Any) -> Isolated:
+        return isolate(images, self.detector.input_size, max_pixels=self.max_pixels, **options)
 
     def _prob_fake(self, pixels: tf.Tensor) -> tf.Tensor:
-        """uint8[n, size, size, 3] → float32[n]."""
-        return self._network(pixels).answers[:, 0]
+        """uint8[n, height, width, 3] → float32[n]."""
+        outputs = self._network(pixels)
+        return self.detector.head.prob_fake(outputs.answers, outputs.logits)
 
     def _prob_fake_of_examples(self, examples: tf.Tensor) -> tf.Tensor:
         """string[n] → float32[n], NaN where an example holds no image that can be read."""
-        images, places, _ = isolate(examples, self.detector.input_size, unpack=_image_of)
+        images, places, _ = self._isolated(examples, unpack=_image_of)
         return in_place(self._prob_fake(images), places, missing=float("nan"))
 
     def _label(self, prob_fake: tf.Tensor) -> tf.Tensor:
         with tf.device("/cpu:0"):  # strings have no GPU kernels
-            return tf.where(prob_fake >= self.threshold, contract.FAKE, contract.REAL)
+            return tf.where(prob_fake >= self.detector.threshold, contract.FAKE, contract.REAL)
 
 
 def _image_of(example: tf.Tensor) -> tf.Tensor:

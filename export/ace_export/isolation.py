@@ -32,7 +32,11 @@ class Isolated(NamedTuple):
 
 
 def isolate(
-    image_bytes: tf.Tensor, size: int, *, unpack: Callable[[tf.Tensor], tf.Tensor] = lambda data: data
+    image_bytes: tf.Tensor,
+    size: tuple[int, int],
+    *,
+    max_pixels: int = 50_000_000,
+    unpack: Callable[[tf.Tensor], tf.Tensor] = lambda data: data,
 ) -> Isolated:
     """string[n] → the pixels of those that decode, and the reasons of those that do not. n may be 0.
 
@@ -41,7 +45,7 @@ def isolate(
     with tf.device("/cpu:0"):  # strings have no GPU kernels
         count = tf.shape(image_bytes)[0]
         rows = tf.cast(tf.maximum(count, 1), tf.int64)
-        blank = tf.data.Dataset.from_tensors((tf.zeros([size, size, 3], tf.uint8), count)).repeat(rows)
+        blank = tf.data.Dataset.from_tensors((tf.zeros([*size, 3], tf.uint8), count)).repeat(rows)
         batch = (
             tf.data.Dataset.from_tensor_slices((image_bytes, tf.range(count)))
             .map(lambda data, place: (_network_sized(unpack(data), size), place), num_parallel_calls=tf.data.AUTOTUNE)
@@ -64,7 +68,7 @@ def in_place(rows: tf.Tensor, places: tf.Tensor, *, missing: bool | float) -> tf
     return tf.tensor_scatter_nd_update(answers, places[:, tf.newaxis], rows)[:count]
 
 
-def _network_sized(data: tf.Tensor, size: int) -> tf.Tensor:
+def _network_sized(data: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     return pixels.resize(pixels.decode(data), size)
 
 

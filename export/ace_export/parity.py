@@ -1,7 +1,7 @@
 """Whether the exported file answers like training: its SavedModel, loaded afresh, against OpenCV and Keras."""
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -9,55 +9,101 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ace_client import contract
-
+from . import answers as graph
+from .answers import Answer
 from .detector import Detector
-from .errors import ParityError
+from .errors import ImagesError, ParityError
 from .golden import GoldenImage
 
-TOLERANCE = 1e-3  # of prob_fake
+TOLERANCES = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 5e-2}  # of prob_fake, by the precision served
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"})
 
 
-def check(
-    version: Path, detector: Detector, images: Sequence[GoldenImage], *, tolerance: float = TOLERANCE
-) -> dict[str, float]:
-    """How far the SavedModel's `prob_fake` is from the reference's, by the name of each readable image.
+@dataclass(frozen=True)
+class Parity:
+    """How an exported graph answered."""
+
+    answers: dict[str, Answer]  # to each image, by its name
+    deltas: dict[str, float]  # |Δ prob_fake| to the reference, of each image that can be read
+    tolerance: float
+
+
+def check(version: Path, detector: Detector, images: Sequence[GoldenImage], *, tolerance: float) -> Parity:
+    """What the SavedModel answers, and how far its `prob_fake` is from the reference's.
 
     Raises:
         ParityError: an image is further off than the tolerance, or an unreadable one is answered.
     """
-    answer = tf.saved_model.load(str(version)).signatures[contract.SERVING_DEFAULT]
-    outputs = answer(tf.constant([image.data for image in images]))
-    found = dict(zip((image.name for image in images), outputs[contract.PROB_FAKE].numpy().tolist(), strict=True))
-
+    found = dict(zip((image.name for image in images), graph.answers(version, [i.data for i in images]), strict=True))
     for image in images:
-        if not image.readable and not math.isnan(found[image.name]):
-            raise ParityError(
-                f"The exported graph answers {found[image.name]:.6f} to the golden image '{image.name}', which cannot "
-                "be read. Nothing was published: the installed TensorFlow decodes otherwise than expected."
-            )
-    return _deltas(found, reference(detector, [image for image in images if image.readable]), tolerance)
+        _check_readable(image, found[image.name])
+    expected = reference(detector, [image for image in images if image.readable])
+    return Parity(found, _deltas(found, expected, tolerance), tolerance)
 
 
-def _deltas(found: dict[str, float], expected: dict[str, float], tolerance: float) -> dict[str, float]:
+def _check_readable(image: GoldenImage, answer: Answer) -> None:
+    if not image.readable and not answer.error:
+        raise ParityError(
+            f"The exported graph answers {answer.prob_fake:.6f} to the image '{image.name}', which cannot be read. "
+            "Nothing was published: the installed TensorFlow decodes otherwise than expected."
+        )
+    if image.readable and answer.error:
+        raise ParityError(
+            f"The exported graph refuses the image '{image.name}' ({answer.error}), and OpenCV reads it. "
+            "Nothing was published: convert it to JPEG or PNG, or take it out of --images."
+        )
+
+
+def _deltas(found: dict[str, Answer], expected: dict[str, float], tolerance: float) -> dict[str, float]:
     for name, prob_fake in expected.items():
-        if not abs(found[name] - prob_fake) <= tolerance:  # NaN is no match either
+        if not abs(found[name].prob_fake - prob_fake) <= tolerance:  # NaN is no match either
             raise ParityError(
-                f"On the golden image '{name}' the exported graph answers {found[name]:.6f} and Keras {prob_fake:.6f}, "
-                f"more than {tolerance:g} apart. Nothing was published: see whether the model's weights hold NaN, or "
-                "whether it is so steep that a difference of one grey level turns its answer."
+                f"On '{name}' the exported graph answers {found[name].prob_fake:.6f} and Keras {prob_fake:.6f}, "
+                f"more than {tolerance:g} apart. Nothing was published: see whether the model is so steep that a "
+                "difference of one grey level turns its answer, or too deep for the precision asked for."
             )
-    return {name: abs(found[name] - prob_fake) for name, prob_fake in expected.items()}
+    return {name: abs(found[name].prob_fake - prob_fake) for name, prob_fake in expected.items()}
 
 
 def reference(detector: Detector, images: Sequence[GoldenImage]) -> dict[str, float]:
-    """What training says of readable images, by name: OpenCV's pixels, Xception's scaling, Keras's `predict`."""
-    pixels = np.stack([reference_pixels(image.data, detector.input_size) for image in images])
-    prob_fake = detector.network.predict(pixels / np.float32(127.5) - 1, verbose=0)[:, 0]
-    return dict(zip((image.name for image in images), prob_fake.tolist(), strict=True))
+    """What training says of readable images, by name: OpenCV's pixels, the detector's scaling, Keras in float32."""
+    scaling = detector.scaling
+    found: dict[str, float] = {}
+    for start in range(0, len(images), graph.BATCH_SIZE):
+        batch = images[start : start + graph.BATCH_SIZE]
+        pixels = np.stack([reference_pixels(image.data, detector.input_size) for image in batch])
+        scaled = pixels * np.array(scaling.factors, np.float32) + np.array(scaling.offsets, np.float32)
+        outputs = detector.reference(tf.constant(scaled), training=False)
+        prob_fake = detector.head.prob_fake(outputs, getattr(outputs, "_keras_logits", None)).numpy().tolist()
+        found.update(zip((image.name for image in batch), prob_fake, strict=True))
+    return found
 
 
-def reference_pixels(data: bytes, size: int) -> NDArray[np.uint8]:
-    """One image as OpenCV reads and stretches it: uint8[size, size, 3], RGB."""
+def reference_pixels(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """One image as OpenCV reads and stretches it: uint8[height, width, 3], RGB."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return np.asarray(cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), (size, size)), np.uint8)
+    return np.asarray(cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), size[::-1]), np.uint8)
+
+
+def images_in(folder: Path) -> list[GoldenImage]:
+    """The images in a folder and below that OpenCV reads, to check an export on.
+
+    Raises:
+        ImagesError: the folder cannot be read, or there are none.
+    """
+    try:
+        paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+        images = [GoldenImage(str(path.relative_to(folder)), path.read_bytes()) for path in paths]
+    except OSError as error:
+        raise ImagesError(f"{error.filename} cannot be read: {error.strerror}. Pass another --images.") from error
+    readable = [image for image in images if image.data and _is_read(image.data)]
+    if not readable:
+        raise ImagesError(
+            f"{folder} holds no image that OpenCV reads, of {len(images)} by their names. "
+            "Pass --images with a folder of JPEG, PNG, BMP, WebP or GIF files, or leave it out."
+        )
+    return readable
+
+
+def _is_read(data: bytes) -> bool:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is not None

@@ -30,7 +30,7 @@ def decode(image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(image, [None, None, 3])
 
 
-def resize(image: tf.Tensor, size: int) -> tf.Tensor:
+def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """The image stretched to a square as `cv2.resize` does it: bilinear, half-pixel centres, no antialiasing.
 
     uint8[height, width, 3] → uint8[size, size, 3]. OpenCV's own fixed-point arithmetic (`HResizeLinear` and
@@ -38,16 +38,16 @@ def resize(image: tf.Tensor, size: int) -> tf.Tensor:
     one level off. Rounding `tf.image.resize` takes a quarter of the time, but is one level too bright on one pixel in
     eight, which moved a trained detector's `prob_fake` by up to 0.04.
     """
-    left, right, share = _taps(tf.shape(image)[1], size)
+    left, right, share = _taps(tf.shape(image)[1], size[1])
     columns = tf.floor(
         _rows_of_floats(tf.gather(image, left, axis=1)) * tf.repeat((2048 - share) / 16, 3)
         + _rows_of_floats(tf.gather(image, right, axis=1)) * tf.repeat(share / 16, 3)
     )  # [height, size * 3], in levels × 128
-    above, below, share = _taps(tf.shape(image)[0], size)
+    above, below, share = _taps(tf.shape(image)[0], size[0])
     share = share[:, tf.newaxis]
     quarters = tf.floor(tf.gather(columns, above) * ((2048 - share) / 65536))
     quarters += tf.floor(tf.gather(columns, below) * (share / 65536))
-    return tf.reshape(tf.cast(quarters * 0.25 + 0.5, tf.uint8), [size, size, 3])
+    return tf.reshape(tf.cast(quarters * 0.25 + 0.5, tf.uint8), [*size, 3])
 
 
 def _taps(length: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -89,7 +89,7 @@ XCEPTION = Scaling((1 / 127.5,) * 3, (-1.0,) * 3)  # what `scale` does
 SCALINGS = {  # by the name that `--scale` has for it
     "xception": XCEPTION,  # [-1, 1]: Xception, Inception, MobileNet; "tf" in keras.applications
     "unit": Scaling((1 / 255,) * 3, (0.0,) * 3),  # [0, 1]
-    "imagenet": Scaling(  # mean and standard deviation of ImageNet's channels: torchvision; "torch" in keras.applications
+    "imagenet": Scaling(  # mean and standard deviation of ImageNet's channels: "torch" in keras.applications
         (1 / 255 / 0.229, 1 / 255 / 0.224, 1 / 255 / 0.225), (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225)
     ),
     "none": Scaling((1.0,) * 3, (0.0,) * 3),  # [0, 255]: the model scales by itself

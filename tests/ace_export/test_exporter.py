@@ -1,45 +1,163 @@
 import hashlib
 import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import httpx
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 from tensorflow_serving.apis import prediction_log_pb2
 
+from ace_export import golden, manifest, parity
+from ace_export.detector import Detector
 from ace_export.exporter import export
+from ace_export.settings import Settings
+
+Serve = Callable  # what the fixture gives: see tests/conftest.py
 
 
 def test_the_manifest_says_what_the_version_was_made_of(version: Path, detector_file: Path):
-    manifest = json.loads((version / "assets.extra" / "manifest.json").read_text())
+    said = json.loads((version / manifest.PATH).read_text())
 
-    assert manifest["source"] == {
+    assert said["source"] == {
         "file": "detector.keras",
         "sha256": hashlib.sha256(detector_file.read_bytes()).hexdigest(),
     }
-    assert manifest["threshold"] == 0.5
-    assert manifest["input_size"] == 96
-    assert manifest["precision"] == "float32"
-    assert manifest["parity"]["max_abs_delta"] == max(manifest["parity"]["abs_delta"].values()) <= 1e-3
-    assert manifest["versions"]["tensorflow"] == tf.__version__
-    assert datetime.fromisoformat(manifest["created"]).utcoffset().total_seconds() == 0
+    assert said["threshold"] == 0.5
+    assert said["contract"] == 1
+    assert said["input_size"] == [96, 96]
+    assert (said["scale"], said["output"], said["classes"]) == ("xception", "sigmoid", ["real", "fake"])
+    assert (said["temperature"], said["max_pixels"], said["xla"]) == (1.0, 50_000_000, False)
+    assert said["metrics"] == {}
+    assert said["precision"] == "float32"
+    assert said["parity"]["max_abs_delta"] == max(said["parity"]["abs_delta"].values()) <= 1e-3
+    assert said["versions"]["tensorflow"] == tf.__version__
+    assert datetime.fromisoformat(said["created"]).utcoffset().total_seconds() == 0
 
 
-def test_warm_up_requests_of_each_batch_size_are_answered_without_errors(version: Path):
+def test_the_manifest_has_the_hash_of_every_other_file(version: Path):
+    said = json.loads((version / manifest.PATH).read_text())
+
+    found = {path.relative_to(version) for path in version.rglob("*") if path.is_file()}
+    assert {*map(Path, said["files"]), Path("assets.extra/manifest.json")} == found
+    for path, sha256 in said["files"].items():
+        assert hashlib.sha256((version / path).read_bytes()).hexdigest() == sha256
+
+
+def test_golden_images_lie_beside_the_manifest_with_the_answers_to_them(version: Path, detector: Detector):
+    said = json.loads((version / manifest.PATH).read_text())
+    images = {image.name: image for image in golden.draw()}
+
+    assert said["golden"].keys() == images.keys()
+    expected = parity.reference(detector, [image for image in images.values() if image.readable])
+    for name, entry in said["golden"].items():
+        assert (version / "assets.extra" / "golden" / entry["file"]).read_bytes() == images[name].data
+        if images[name].readable:
+            assert entry["prob_fake"] == pytest.approx(expected[name], abs=1e-3)
+            assert (entry["label"], entry["error"]) == ("fake" if entry["prob_fake"] >= 0.5 else "real", "")
+        else:
+            assert (entry["prob_fake"], entry["label"]) == (None, "")
+            assert entry["error"]
+
+
+def test_what_training_found_out_goes_into_the_version(detector_file: Path, tmp_path: Path):
+    shutil.copy(detector_file, tmp_path / "detector.keras")
+    sha256 = hashlib.sha256(detector_file.read_bytes()).hexdigest()
+    report = {"detector_sha256": sha256, "threshold": 0.3, "temperature": 1.5, "test": {"auc": 0.9}}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+
+    said = [
+        json.loads((export(tmp_path / "detector.keras", tmp_path / "models", asked) / manifest.PATH).read_text())
+        for asked in (Settings(), Settings(threshold=0.6, temperature=2.0))
+    ]
+
+    assert [(it["threshold"], it["temperature"], it["metrics"]) for it in said] == [
+        (0.3, 1.5, {"auc": 0.9}),
+        (0.6, 2.0, {"auc": 0.9}),
+    ]
+
+
+def test_images_of_a_persons_own_are_checked_beside_the_golden_ones(
+    detector_file: Path, tmp_path: Path, faces: list[bytes]
+):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "mine.jpg").write_bytes(faces[0])
+
+    version = export(detector_file, tmp_path / "models", Settings(images=tmp_path / "images"))
+
+    said = json.loads((version / manifest.PATH).read_text())
+    assert "mine.jpg" in said["parity"]["abs_delta"]
+    assert "mine.jpg" not in said["golden"]
+
+
+def test_warm_up_requests_are_there_of_each_signature_and_batch_size(version: Path):
     records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
-    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
 
-    sizes = []
+    found = []
     for record in records.as_numpy_iterator():
-        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
-        assert (request.model_spec.name, request.model_spec.signature_name) == ("detector", "serving_default")
-        images = tf.constant(tf.make_ndarray(request.inputs["image_bytes"]))
-        assert not any(signature(images)["error"].numpy())
-        sizes.append(images.shape[0])
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        kind = log.WhichOneof("log_type")
+        request = getattr(log, kind).request
+        assert request.model_spec.name == "detector"
+        size = (
+            next(iter(request.inputs.values())).tensor_shape.dim[0].size
+            if kind == "predict_log"
+            else len(request.input.example_list.examples)
+        )
+        found.append((kind, request.model_spec.signature_name, size))
 
-    assert sizes == [1, 2, 4, 8]
+    assert sorted(found) == sorted(
+        (kind, signature, size)
+        for kind, signature in [
+            ("predict_log", "serving_default"),
+            ("predict_log", "pixels"),
+            ("predict_log", "features"),
+            ("classify_log", "classify"),
+            ("regress_log", "regress"),
+        ]
+        for size in (1, 2, 4, 8)
+    )
+
+
+def test_warm_up_requests_are_answered_without_a_refusal(version: Path):
+    records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
+    signatures = tf.saved_model.load(str(version)).signatures
+
+    for record in records.as_numpy_iterator():
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        request = getattr(log, log.WhichOneof("log_type")).request
+        if log.HasField("predict_log"):
+            fed = {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in request.inputs.items()}
+        else:
+            fed = {"inputs": tf.constant([e.SerializeToString() for e in request.input.example_list.examples])}
+        for name, output in signatures[request.model_spec.signature_name](**fed).items():
+            assert output.dtype != tf.float32 or np.isfinite(output).all()
+            assert name != "error" or not any(output.numpy())
+
+
+def test_a_server_replays_the_warm_up_requests_as_it_loads(version: Path, serve: Serve):
+    server = serve(version.parent, "--model_name=detector", "--rest_api_port=-1")
+
+    metrics = httpx.get(f"{server.rest_url}/monitoring/prometheus/metrics").text
+    assert re.search(r"model_warmup_records_read\{[^}]*\} 20(\.0)?$", metrics, re.MULTILINE), metrics
+
+
+def test_the_same_model_exported_twice_is_the_same_graph_with_the_same_answers(detector_file: Path, tmp_path: Path):
+    for _ in range(2):
+        command = [sys.executable, "-m", "ace_export", str(detector_file), str(tmp_path)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    first, second = (json.loads((tmp_path / number / manifest.PATH).read_text()) for number in ("1", "2"))
+    assert first["files"] == second["files"]
+    assert first["golden"] == second["golden"]
 
 
 @pytest.mark.slow

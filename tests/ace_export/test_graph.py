@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -98,7 +99,7 @@ def test_both_signatures_answer_the_same_to_the_same_pixels(version: Path, golde
     signatures = tf.saved_model.load(str(version)).signatures
     png = golden_images["png"]
 
-    decoded = signatures["pixels"](tf.constant(reference_pixels(png, 96)[np.newaxis]))
+    decoded = signatures["pixels"](tf.constant(reference_pixels(png, (96, 96))[np.newaxis]))
     encoded = signatures["serving_default"](tf.constant([png]))
 
     np.testing.assert_allclose(decoded["prob_fake"], encoded["prob_fake"], atol=1e-3)
@@ -114,10 +115,10 @@ def test_an_empty_batch_of_pixels_is_answered_with_no_rows(version: Path):
 @pytest.mark.parametrize(("step", "label"), [(0, b"fake"), (1, b"real")])
 def test_an_image_is_fake_from_the_threshold_on(detector: Detector, faces: list[bytes], step: int, label: bytes):
     images = tf.constant(faces[:1])
-    prob_fake = ServingGraph(detector, 0.5).serving_default(images)["prob_fake"].numpy()[0]
+    prob_fake = ServingGraph(detector).serving_default(images)["prob_fake"].numpy()[0]
     threshold = prob_fake if step == 0 else np.nextafter(prob_fake, np.float32(1))
 
-    verdict = ServingGraph(detector, float(threshold)).serving_default(images)
+    verdict = ServingGraph(replace(detector, threshold=float(threshold))).serving_default(images)
 
     assert verdict["label"].numpy().tolist() == [label]
 
@@ -136,13 +137,13 @@ def test_the_graph_needs_no_python_and_no_half_precision(version: Path):
     assert not [node.name for node in found if types_pb2.DT_HALF in {attr.type for attr in node.attr.values()}]
 
 
-def test_the_graph_holds_the_weights_once_for_all_signatures(tmp_path: Path):
+def test_the_graph_holds_the_weights_once_for_all_signatures(detector: Detector, tmp_path: Path):
     image = keras.Input((96, 96, 3))
     pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(64, 32, use_bias=False)(image))
     model = keras.Model(image, layers.Dense(1, activation="sigmoid")(pooled))
     weights_bytes = 4 * model.count_params()
 
-    ServingGraph(Detector(network=model, input_size=96, file_name="", sha256=""), 0.5).save(tmp_path)
+    ServingGraph(replace(detector, network=model)).save(tmp_path)
 
     assert weights_bytes <= (tmp_path / "saved_model.pb").stat().st_size <= weights_bytes + 300_000
     assert sum(path.stat().st_size for path in (tmp_path / "variables").iterdir()) < 4096

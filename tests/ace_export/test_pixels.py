@@ -9,7 +9,7 @@ import tensorflow as tf
 from ace_export import golden, pixels
 from ace_export.parity import reference_pixels
 
-SIZE = 96
+SIZE = (96, 96)
 READABLE = [image for image in golden.draw() if image.readable]
 
 Prepare = Callable[[bytes], np.ndarray]
@@ -55,9 +55,9 @@ def test_decoding_is_that_of_opencv_bit_for_bit(image: golden.GoldenImage):
 @pytest.mark.parametrize("size", [96, 112, 299])
 @pytest.mark.parametrize("image", READABLE, ids=lambda image: image.name)
 def test_resizing_is_that_of_opencv_but_for_one_pixel_in_10000(image: golden.GoldenImage, size: int):
-    resized = pixels.resize(pixels.decode(tf.constant(image.data)), size).numpy()
+    resized = pixels.resize(pixels.decode(tf.constant(image.data)), (size, size)).numpy()
 
-    difference = np.abs(resized.astype(int) - reference_pixels(image.data, size))
+    difference = np.abs(resized.astype(int) - reference_pixels(image.data, (size, size)))
     assert difference.max() <= 1
     assert difference.mean() <= 1e-4
 
@@ -66,7 +66,7 @@ def test_resizing_is_that_of_opencv_but_for_one_pixel_in_10000(image: golden.Gol
 def test_resizing_noise_is_that_of_opencv_bit_for_bit(height: int, width: int):
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
-    np.testing.assert_array_equal(pixels.resize(tf.constant(image), 96), cv2.resize(image, (96, 96)))
+    np.testing.assert_array_equal(pixels.resize(tf.constant(image), (96, 96)), cv2.resize(image, (96, 96)))
 
 
 def test_scaling_is_xceptions():

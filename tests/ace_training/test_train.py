@@ -8,7 +8,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from ace_export import pixels
+from ace_export.detector import load_detector
 from ace_training.errors import ImageFolderError, OutputError
+from ace_training.presets import Preset
 from ace_training.train import fit
 
 
@@ -25,6 +27,11 @@ def report(fitted) -> dict:
     return json.loads((fitted / "report.json").read_text())
 
 
+def prepared(paths: list[Path], preset: Preset) -> np.ndarray:
+    size = (preset.input_size, preset.input_size)
+    return np.stack([pixels.scale(pixels.resize(pixels.decode(path.read_bytes()), size)) for path in paths])
+
+
 def test_writes_the_detector_over_an_old_one_and_its_report_and_nothing_else(fitted):
     assert sorted(path.name for path in fitted.iterdir()) == ["detector.keras", "report.json"]
     assert (fitted / "detector.keras").read_bytes() != b"old"
@@ -33,7 +40,7 @@ def test_writes_the_detector_over_an_old_one_and_its_report_and_nothing_else(fit
 def test_the_saved_detector_has_the_reported_test_figures(fitted, report, faces, tiny):
     model = keras.models.load_model(fitted / "detector.keras")
     paths = sorted((faces / "test").rglob("*.jpg"))
-    images = np.stack([pixels.scale(pixels.resize(pixels.decode(p.read_bytes()), tiny.input_size)) for p in paths])
+    images = prepared(paths, tiny)
     truth = np.array([path.parent.name == "fake" for path in paths])
 
     prob_fake = model.predict(images, verbose=0)[:, 0]
@@ -48,7 +55,7 @@ def test_the_saved_detector_has_the_reported_test_figures(fitted, report, faces,
 def test_the_epoch_with_the_best_validation_auc_is_kept(fitted, report, faces, tiny):
     model = keras.models.load_model(fitted / "detector.keras")
     paths = sorted((faces / "val").rglob("*.jpg"))
-    images = np.stack([pixels.scale(pixels.resize(pixels.decode(p.read_bytes()), tiny.input_size)) for p in paths])
+    images = prepared(paths, tiny)
 
     auc = keras.metrics.AUC()  # the estimate that training went by
     auc.update_state([path.parent.name == "fake" for path in paths], model.predict(images, verbose=0)[:, 0])
@@ -64,6 +71,13 @@ def test_the_report_tells_how_it_came_about(report, tiny):
     assert len(report["history"]["loss"]) == tiny.epochs
     assert report["versions"].keys() == {"python", "keras", "numpy", "tensorflow"}
     assert report["seconds"] > 0
+
+
+def test_the_export_finds_the_report_to_be_this_detectors(fitted, report):
+    found = load_detector(fitted / "detector.keras").report
+
+    assert found.classes == ("real", "fake")
+    assert found.metrics == report["test"]
 
 
 def test_a_detector_is_not_overwritten_unasked(fitted, faces, tiny):

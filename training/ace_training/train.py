@@ -1,6 +1,7 @@
 """Trains one detector and writes it with the evidence that it works: detector.keras and report.json."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -122,7 +123,9 @@ def _write(out: Path, model: keras.Model, report: dict[str, Any]) -> None:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=out) as partial:
             model.save(Path(partial, DETECTOR_FILE))
-            Path(partial, REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n")
+            sha256 = hashlib.sha256(Path(partial, DETECTOR_FILE).read_bytes()).hexdigest()
+            whole = report | {"detector_sha256": sha256}  # by which the export knows the report to be this detector's
+            Path(partial, REPORT_FILE).write_text(json.dumps(whole, indent=2) + "\n")
             for name in (REPORT_FILE, DETECTOR_FILE):
                 Path(partial, name).replace(out / name)
     except OSError as error:
