@@ -20,7 +20,7 @@ from .report import Report, read_report
 from .settings import REDUCED_POLICIES, Settings
 
 SIGNATURES = {".keras": b"PK", ".h5": b"\x89HDF", ".hdf5": b"\x89HDF"}  # how a file of each name begins
-REDUCED_PRECISIONS = (*REDUCED_POLICIES, *REDUCED_POLICIES.values())
+FLOATING = ("float32", *REDUCED_POLICIES, *REDUCED_POLICIES.values())  # the dtype policies of layers as trained
 UNREADABLE = (  # what a file that Keras cannot read makes it raise
     AttributeError,
     ImportError,
@@ -162,9 +162,9 @@ def _in_precision(model: keras.Model, precision: str) -> keras.Model:
 def _with_policies(config: Any, policies: dict[str, str | None]) -> Any:
     """A model's configuration with the dtype policy of each layer; less than float32 only where a policy says so."""
     if isinstance(config, dict):
-        policy = policies.get(str(config.get("name")))
+        policy = policies.get(str(config.get("name"))) or "float32"
         return {
-            key: (policy or _float32(value)) if key == "dtype" else _with_policies(value, policies)
+            key: _replaced(value, policy) if key == "dtype" else _with_policies(value, policies)
             for key, value in config.items()
         }
     if isinstance(config, list | tuple):
@@ -172,10 +172,10 @@ def _with_policies(config: Any, policies: dict[str, str | None]) -> Any:
     return config
 
 
-def _float32(dtype: Any) -> Any:
-    """A layer's `dtype` entry: a name, or a serialized policy that has one."""
+def _replaced(dtype: Any, policy: str) -> Any:
+    """A layer's `dtype` entry, a name or a serialized policy that has one; quantized layers keep theirs."""
     name = dtype["config"].get("name") if isinstance(dtype, dict) else dtype
-    return "float32" if name in REDUCED_PRECISIONS else dtype
+    return policy if name in FLOATING else dtype
 
 
 def _own_scale(model: keras.Model) -> str:

@@ -215,3 +215,15 @@ def test_feature_maps_are_computed_in_the_precision_asked_for_and_vectors_in_flo
     assert {layer.compute_dtype for layer in detector.reference.layers} == {"float32"}
     for before, after in zip(detector.reference.get_weights(), detector.network.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_a_quantized_layer_stays_quantized(tmp_path: Path):
+    model = classifier()
+    model.layers[-1].quantize("int8")
+    model.save(tmp_path / "detector.keras")
+    image = np.random.default_rng(0).uniform(-1, 1, (2, *IMAGE)).astype(np.float32)
+
+    detector = load_detector(tmp_path / "detector.keras")
+
+    assert detector.network.layers[-1].kernel.dtype == "int8"
+    np.testing.assert_allclose(detector.network(image), model(image), atol=1e-5)

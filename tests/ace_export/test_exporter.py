@@ -1,9 +1,14 @@
+import contextlib
 import hashlib
 import json
+import os
+import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +21,7 @@ import tensorflow as tf
 from keras import layers
 from tensorflow_serving.apis import prediction_log_pb2
 
-from ace_export import golden, manifest, parity
+from ace_export import golden, manifest, parity, publish
 from ace_export.detector import Detector
 from ace_export.exporter import export
 from ace_export.settings import Settings
@@ -158,6 +163,52 @@ def test_the_same_model_exported_twice_is_the_same_graph_with_the_same_answers(d
     first, second = (json.loads((tmp_path / number / manifest.PATH).read_text()) for number in ("1", "2"))
     assert first["files"] == second["files"]
     assert first["golden"] == second["golden"]
+
+
+EXPORT_IN_A_FORK_FOR_EACH_LINE = """
+import os, sys
+from pathlib import Path
+from ace_export.exporter import export  # TensorFlow is imported once, and begins to work in the forks
+
+for _ in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        export(*map(Path, sys.argv[1:]))
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_an_exporter_killed_at_any_moment_leaves_a_whole_version_or_none(detector_file: Path, tmp_path: Path):
+    models, moments = tmp_path / "models", random.Random(5)
+    command = [sys.executable, "-c", EXPORT_IN_A_FORK_FOR_EACH_LINE, str(detector_file), str(models)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as exporters:
+
+        def start() -> int:
+            exporters.stdin.write("\n")
+            return int(exporters.stdout.readline())
+
+        begin_s = time.monotonic()
+        start()
+        assert exporters.stdout.readline() == "0\n"
+        whole_s = time.monotonic() - begin_s
+
+        killed = 0
+        for _ in range(10):
+            child = start()
+            time.sleep(moments.uniform(0, 1.1 * whole_s))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            killed += exporters.stdout.readline() == f"{signal.SIGKILL}\n"
+        exporters.stdin.close()
+
+    assert killed >= 3  # else little was tried
+    for version in publish.versions(models):
+        said = json.loads((models / str(version) / manifest.PATH).read_text())
+        assert manifest.hashes(models / str(version)) == said["files"]
 
 
 @pytest.mark.slow
