@@ -25,7 +25,7 @@ class ServingGraph:
 
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Verdicts on encoded images, or the reason why not: string[n] → float32[n], string[n], string[n]."""
-        images, places, errors = isolate(image_bytes, self.detector.input_size)
+        images, places, errors = isolate(image_bytes, (self.detector.input_size,) * 2)
         prob_fake = in_place(self._prob_fake(images), places, missing=float("nan"))
         label = tf.where(errors == "", self._label(prob_fake), "")
         return {contract.PROB_FAKE: prob_fake, contract.LABEL: label, contract.ERROR: errors}
@@ -37,7 +37,7 @@ class ServingGraph:
 
     def features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """What the network's last layer sees of encoded images: string[n] → float32[n, k], string[n]."""
-        images, places, errors = isolate(image_bytes, self.detector.input_size)
+        images, places, errors = isolate(image_bytes, (self.detector.input_size,) * 2)
         features = in_place(self._network(images).features, places, missing=float("nan"))
         return {contract.FEATURE_VECTORS: features, contract.ERROR: errors}
 
@@ -87,7 +87,7 @@ class ServingGraph:
 
     def _prob_fake_of_examples(self, examples: tf.Tensor) -> tf.Tensor:
         """string[n] → float32[n], NaN where an example holds no image that can be read."""
-        images, places, _ = isolate(examples, self.detector.input_size, unpack=_image_of)
+        images, places, _ = isolate(examples, (self.detector.input_size,) * 2, unpack=_image_of)
         return in_place(self._prob_fake(images), places, missing=float("nan"))
 
     def _label(self, prob_fake: tf.Tensor) -> tf.Tensor:

@@ -52,12 +52,12 @@ def _deltas(found: dict[str, float], expected: dict[str, float], tolerance: floa
 
 def reference(detector: Detector, images: Sequence[GoldenImage]) -> dict[str, float]:
     """What training says of readable images, by name: OpenCV's pixels, Xception's scaling, Keras's `predict`."""
-    pixels = np.stack([reference_pixels(image.data, detector.input_size) for image in images])
+    pixels = np.stack([reference_pixels(image.data, (detector.input_size,) * 2) for image in images])
     prob_fake = detector.network.predict(pixels / np.float32(127.5) - 1, verbose=0)[:, 0]
     return dict(zip((image.name for image in images), prob_fake.tolist(), strict=True))
 
 
-def reference_pixels(data: bytes, size: int) -> NDArray[np.uint8]:
-    """One image as OpenCV reads and stretches it: uint8[size, size, 3], RGB."""
+def reference_pixels(data: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """One image as OpenCV reads and stretches it to a height and width: uint8[size, 3], RGB."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return np.asarray(cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), (size, size)), np.uint8)
+    return np.asarray(cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), size[::-1]), np.uint8)

@@ -98,7 +98,7 @@ def test_both_signatures_answer_the_same_to_the_same_pixels(version: Path, golde
     signatures = tf.saved_model.load(str(version)).signatures
     png = golden_images["png"]
 
-    decoded = signatures["pixels"](tf.constant(reference_pixels(png, 96)[np.newaxis]))
+    decoded = signatures["pixels"](tf.constant(reference_pixels(png, (96, 96))[np.newaxis]))
     encoded = signatures["serving_default"](tf.constant([png]))
 
     np.testing.assert_allclose(decoded["prob_fake"], encoded["prob_fake"], atol=1e-3)

@@ -75,11 +75,11 @@ def test_good_images_have_no_error(answer: Answer, faces: list[bytes]):
     ],
 )
 def test_the_reason_is_what_the_first_bytes_tell(data: bytes, reason: str):
-    assert isolate(tf.constant([data]), 96).errors.numpy().tolist() == [reason.encode()]
+    assert isolate(tf.constant([data]), (96, 96)).errors.numpy().tolist() == [reason.encode()]
 
 
 def test_the_rows_of_a_batch_are_its_good_images_in_order_then_black_ones(faces: list[bytes]):
-    images, places, _ = isolate(tf.constant([b"", faces[0], b"x", faces[1]]), 96)
+    images, places, _ = isolate(tf.constant([b"", faces[0], b"x", faces[1]]), (96, 96))
 
     assert images.shape == (4, 96, 96, 3)
     assert places.numpy().tolist() == [1, 3, 4, 4]

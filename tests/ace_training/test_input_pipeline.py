@@ -22,7 +22,7 @@ def images(files, tiny) -> tf.data.Dataset:
 
 def test_pixels_are_those_that_serving_makes_of_the_same_file(files, images, tiny):
     for path, (image, _) in zip(files.paths, images, strict=True):
-        expected = pixels.resize(pixels.decode(path.read_bytes()), tiny.input_size)
+        expected = pixels.resize(pixels.decode(path.read_bytes()), (tiny.input_size,) * 2)
         assert np.array_equal(image, expected)
 
 

@@ -33,7 +33,9 @@ def test_writes_the_detector_over_an_old_one_and_its_report_and_nothing_else(fit
 def test_the_saved_detector_has_the_reported_test_figures(fitted, report, faces, tiny):
     model = keras.models.load_model(fitted / "detector.keras")
     paths = sorted((faces / "test").rglob("*.jpg"))
-    images = np.stack([pixels.scale(pixels.resize(pixels.decode(p.read_bytes()), tiny.input_size)) for p in paths])
+    images = np.stack(
+        [pixels.scale(pixels.resize(pixels.decode(p.read_bytes()), (tiny.input_size,) * 2)) for p in paths]
+    )
     truth = np.array([path.parent.name == "fake" for path in paths])
 
     prob_fake = model.predict(images, verbose=0)[:, 0]
@@ -48,7 +50,9 @@ def test_the_saved_detector_has_the_reported_test_figures(fitted, report, faces,
 def test_the_epoch_with_the_best_validation_auc_is_kept(fitted, report, faces, tiny):
     model = keras.models.load_model(fitted / "detector.keras")
     paths = sorted((faces / "val").rglob("*.jpg"))
-    images = np.stack([pixels.scale(pixels.resize(pixels.decode(p.read_bytes()), tiny.input_size)) for p in paths])
+    images = np.stack(
+        [pixels.scale(pixels.resize(pixels.decode(p.read_bytes()), (tiny.input_size,) * 2)) for p in paths]
+    )
 
     auc = keras.metrics.AUC()  # the estimate that training went by
     auc.update_state([path.parent.name == "fake" for path in paths], model.predict(images, verbose=0)[:, 0])

@@ -27,7 +27,7 @@ def load_split(files: ImageFiles, preset: Preset, *, name: str) -> tf.data.Datas
     """
 
     def read(path: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return pixels.resize(pixels.decode(tf.io.read_file(path)), preset.input_size), label
+        return pixels.resize(pixels.decode(tf.io.read_file(path)), (preset.input_size,) * 2), label
 
     labels = np.array(files.labels, np.float32)[:, None]
     dataset = tf.data.Dataset.from_tensor_slices(([str(path) for path in files.paths], labels))
