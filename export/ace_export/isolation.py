@@ -11,22 +11,16 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from . import pixels
+from . import headers, pixels
+from .settings import DEFAULT_MAX_PIXELS
 
-# What the first bytes say that an image is: name, offset, bytes.
-FORMATS = (
-    ("JPEG", 0, b"\xff\xd8\xff"),
-    ("PNG", 0, b"\x89PNG"),
-    ("BMP", 0, b"BM"),
-    ("WebP", 8, b"WEBP"),
-    ("GIF", 0, b"GIF8"),
-)
+Unpack = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Isolated(NamedTuple):
     """The images of a batch of n, those that decode first."""
 
-    pixels: tf.Tensor  # uint8[n, size, size, 3], RGB; black where nothing is left to decode
+    pixels: tf.Tensor  # uint8[n, height, width, 3], RGB; black where nothing is left to decode
     places: tf.Tensor  # int32[n]: where in the batch each row belongs; n for the black ones
     errors: tf.Tensor  # string[n], in the batch's order: why the image does not decode; empty where it does
 
@@ -35,29 +29,49 @@ def isolate(
     image_bytes: tf.Tensor,
     size: tuple[int, int],
     *,
-    max_pixels: int = 50_000_000,
-    unpack: Callable[[tf.Tensor], tf.Tensor] = lambda data: data,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    unpack: Unpack = lambda data: data,
 ) -> Isolated:
     """string[n] → the pixels of those that decode, and the reasons of those that do not. n may be 0.
 
+    `size` is height and width. An image whose header states more than `max_pixels` is refused before it is decoded.
     `unpack` takes one image's bytes out of what holds them, and is isolated like the decoding.
     """
+
+    def read(data: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return pixels.resize(pixels.decode(unpack(data), max_pixels=max_pixels), size), place
+
     with tf.device("/cpu:0"):  # strings have no GPU kernels
         count = tf.shape(image_bytes)[0]
-        rows = tf.cast(tf.maximum(count, 1), tf.int64)
-        blank = tf.data.Dataset.from_tensors((tf.zeros([*size, 3], tf.uint8), count)).repeat(rows)
-        batch = (
-            tf.data.Dataset.from_tensor_slices((image_bytes, tf.range(count)))
-            .map(lambda data, place: (_network_sized(unpack(data), size), place), num_parallel_calls=tf.data.AUTOTUNE)
-            .ignore_errors()
-            .concatenate(blank)
-            .take(rows)
-            .batch(rows)
-            .get_single_element()
-        )
-        images, places = batch[0][:count], batch[1][:count]
+        images, places = _survivors(image_bytes, read, missing=(tf.zeros([*size, 3], tf.uint8), count))
         decoded = in_place(tf.ones_like(places, tf.bool), places, missing=False)
-        return Isolated(images, places, tf.where(decoded, "", _reasons(image_bytes)))
+        errors = tf.cond(
+            tf.reduce_all(decoded),
+            lambda: tf.zeros_like(image_bytes),
+            lambda: tf.where(decoded, "", _reasons(image_bytes, max_pixels, unpack)),
+        )
+        return Isolated(images, places, errors)
+
+
+def _survivors(
+    image_bytes: tf.Tensor,
+    function: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    *,
+    missing: tuple[tf.Tensor, tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """What the function makes of each image and its place where it does not fail, then what is missing: n rows."""
+    count = tf.shape(image_bytes)[0]
+    rows = tf.cast(tf.maximum(count, 1), tf.int64)
+    batch = (
+        tf.data.Dataset.from_tensor_slices((image_bytes, tf.range(count)))
+        .map(function, num_parallel_calls=tf.data.AUTOTUNE)
+        .ignore_errors()
+        .concatenate(tf.data.Dataset.from_tensors(missing).repeat(rows))
+        .take(rows)
+        .batch(rows)
+        .get_single_element()
+    )
+    return batch[0][:count], batch[1][:count]
 
 
 def in_place(rows: tf.Tensor, places: tf.Tensor, *, missing: bool | float) -> tf.Tensor:
@@ -68,15 +82,16 @@ def in_place(rows: tf.Tensor, places: tf.Tensor, *, missing: bool | float) -> tf
     return tf.tensor_scatter_nd_update(answers, places[:, tf.newaxis], rows)[:count]
 
 
-def _network_sized(data: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    return pixels.resize(pixels.decode(data), size)
+def _reasons(image_bytes: tf.Tensor, max_pixels: int, unpack: Unpack) -> tf.Tensor:
+    """Why each image would not decode, as its header or its first bytes tell: string[n] → string[n]."""
+    broken = tf.constant([f"truncated or corrupt {name}" for name, _, _ in headers.FORMATS] + [headers.UNKNOWN])
 
+    def reason(data: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        data = unpack(data)
+        refusal = headers.refusal(data, max_pixels)
+        return tf.where(refusal == "", tf.gather(broken, headers.format_of(data)), refusal), place
 
-def _reasons(image_bytes: tf.Tensor) -> tf.Tensor:
-    """Why each image would not decode, as its first bytes tell: string[n] → string[n]."""
-    head = tf.strings.substr(image_bytes, 0, 12) + b"\0" * 12  # padded, for nothing can be read beyond the end
-    reasons = tf.where(image_bytes == b"", "empty", "not an image (JPEG, PNG, BMP, WebP or GIF)")
-    for name, offset, signature in FORMATS:
-        is_format = tf.strings.substr(head, offset, len(signature)) == signature
-        reasons = tf.where(is_format, f"truncated or corrupt {name}", reasons)
-    return reasons
+    count = tf.shape(image_bytes)[0]
+    known, places = _survivors(image_bytes, reason, missing=(tf.constant(""), count))
+    reasons = tf.tensor_scatter_nd_update(tf.fill([count + 1], ""), places[:, tf.newaxis], known)[:count]
+    return tf.where(reasons == "", tf.gather(broken, headers.format_of(image_bytes)), reasons)

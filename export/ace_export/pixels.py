@@ -4,68 +4,126 @@ The only pixel code of the repository: training's input pipeline and the exporte
 cannot drift apart. Every function is TensorFlow ops only and works eagerly, inside `tf.data` and inside a SavedModel.
 """
 
+import functools
 from dataclasses import dataclass
+from typing import Any, Final
 
 import tensorflow as tf
 
+from . import decoders, headers, orientation
+from .checks import checks
+from .gif import decode_gif
+from .settings import DEFAULT_MAX_PIXELS
 
-def decode(image_bytes: tf.Tensor) -> tf.Tensor:
-    """One encoded image as OpenCV's `imread` and BGR→RGB give it.
+# Of each of `headers.FORMATS`: what its pixels are, and how they are to be turned.
+_DECODERS: Final = (
+    (decoders.jpeg, orientation.of_jpeg),
+    (decoders.png, orientation.of_png),
+    (decoders.bmp, None),
+    (decoders.webp, orientation.of_webp),
+    (decode_gif, None),
+)
 
-    string[] → uint8[height, width, 3], RGB: JPEG, PNG, BMP, WebP or GIF (its first frame). JPEG is decoded with the
-    accurate integer DCT, which is bit for bit what OpenCV does; TensorFlow's default differs by up to 10 levels.
+
+def decode(image_bytes: tf.Tensor, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tf.Tensor:
+    """One encoded image as OpenCV's `imread` and BGR→RGB give it, turned as its EXIF orientation says.
+
+    string[] → uint8[height, width, 3], RGB: JPEG, PNG, BMP, WebP or GIF (its first frame).
 
     Raises:
-        tf.errors.InvalidArgumentError: the bytes are no image that TensorFlow decodes.
+        tf.errors.InvalidArgumentError: the bytes are no such image, or its header states more than `max_pixels`.
     """
-    is_jpeg = tf.strings.substr(image_bytes, 0, 3) == b"\xff\xd8\xff"
-    is_webp = tf.strings.substr(image_bytes, 8, 4) == b"WEBP"
-    image = tf.case(
-        [
-            (is_jpeg, lambda: tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE")),
-            (is_webp, lambda: tf.raw_ops.DecodeWebP(contents=image_bytes, channels=3)[0]),
-        ],
-        default=lambda: tf.io.decode_image(image_bytes, channels=3, expand_animations=False),
+    return tf.ensure_shape(_decoder(max_pixels)(image_bytes), [None, None, 3])
+
+
+@functools.cache
+def _decoder(max_pixels: int) -> Any:
+    """Built once, for it has two thousand nodes."""
+
+    def decoded(image_bytes: tf.Tensor) -> tf.Tensor:
+        with tf.device("/cpu:0"):  # strings have no GPU kernels
+            index = headers.format_of(image_bytes)
+            branches = [lambda place=place: _decoded(image_bytes, place, max_pixels) for place in range(len(_DECODERS))]
+            with tf.control_dependencies(checks((index < len(headers.FORMATS), headers.UNKNOWN))):
+                return tf.switch_case(index, branches)
+
+    return tf.function(decoded, autograph=False, input_signature=[tf.TensorSpec([], tf.string)])
+
+
+def _decoded(image_bytes: tf.Tensor, place: int, max_pixels: int) -> tf.Tensor:
+    """Of the format at that place, where its header speaks for decoding it."""
+    header = headers.READERS[place](image_bytes)
+    facts = (
+        (~headers.too_large(header, max_pixels), f"an image of more than {max_pixels} pixels"),
+        (header.unsupported == "", header.unsupported),
     )
-    return tf.ensure_shape(image, [None, None, 3])
+    pixels_of, orientation_of = _DECODERS[place]
+    with tf.control_dependencies(checks(*facts)):
+        image = pixels_of(tf.identity(image_bytes))
+        return image if orientation_of is None else _turned(image, orientation_of(image_bytes))
+
+
+def _turned(image: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
+    return tf.cond(turn <= orientation.UPRIGHT, lambda: image, lambda: orientation.turned(image, turn))
 
 
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """The image stretched to a square as `cv2.resize` does it: bilinear, half-pixel centres, no antialiasing.
+    """The image stretched to a height and width as `cv2.resize` does it: bilinear, half-pixel centres, no antialiasing.
 
-    uint8[height, width, 3] → uint8[size, size, 3]. OpenCV's own fixed-point arithmetic (`HResizeLinear` and
-    `VResizeLinear` in modules/imgproc/src/resize.cpp), which drops fractions after each pass: one pixel in a million is
-    one level off. Rounding `tf.image.resize` takes a quarter of the time, but is one level too bright on one pixel in
-    eight, which moved a trained detector's `prob_fake` by up to 0.04.
+    uint8[height, width, 3] → uint8[size, 3]. OpenCV's own fixed-point arithmetic (`HResizeLinear` and `VResizeLinear`
+    in modules/imgproc/src/resize.cpp), which drops fractions after each pass: one pixel in a million is one level off.
+    Rounding `tf.image.resize` takes a third of the time, but is one level too bright on one pixel in eight, which moved
+    a trained detector's `prob_fake` by up to 0.04.
     """
-    left, right, share = _taps(tf.shape(image)[1], size[1])
-    columns = tf.floor(
-        _rows_of_floats(tf.gather(image, left, axis=1)) * tf.repeat((2048 - share) / 16, 3)
-        + _rows_of_floats(tf.gather(image, right, axis=1)) * tf.repeat(share / 16, 3)
-    )  # [height, size * 3], in levels × 128
-    above, below, share = _taps(tf.shape(image)[0], size[0])
-    share = share[:, tf.newaxis]
-    quarters = tf.floor(tf.gather(columns, above) * ((2048 - share) / 65536))
-    quarters += tf.floor(tf.gather(columns, below) * (share / 65536))
+    unchanged = tf.reduce_all(tf.shape(image)[:2] == size)
+    resized = tf.cond(unchanged, lambda: image, lambda: _stretched(image, size))
+    return tf.ensure_shape(resized, [*size, 3])
+
+
+def _stretched(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    rows, row_weights = _taps(tf.shape(image)[0], size[0])
+    image, rows = tf.cond(  # of a large image only the rows that count
+        tf.shape(image)[0] > 2 * size[0],
+        lambda: (tf.gather(image, tf.reshape(rows, [-1])), tf.reshape(tf.range(2 * size[0], dtype=tf.int64), [-1, 2])),
+        lambda: (image, rows),
+    )
+    columns = _horizontally(image, size[1])
+    quarters = tf.floor(tf.gather(columns, rows[:, 0]) * (row_weights[:, :1] / 65536))
+    quarters += tf.floor(tf.gather(columns, rows[:, 1]) * (row_weights[:, 1:] / 65536))
     return tf.reshape(tf.cast(quarters * 0.25 + 0.5, tf.uint8), [*size, 3])
 
 
-def _taps(length: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The two source pixels that each pixel lies between, and the second one's share of it, out of 2048.
+def _horizontally(image: tf.Tensor, width: int) -> tf.Tensor:
+    """Each row stretched, in levels × 128, fractions dropped: uint8[height, length, 3] → float32[height, width × 3].
 
-    int32[] → int32[size], int32[size], float32[size].
+    As a sparse matrix times the columns, which gathers, weighs and adds in one pass. Turning the image over twice for
+    it costs a third of gathering pixels of three bytes.
+    """
+    height, length = tf.shape(image)[0], tf.shape(image)[1]
+    taps, weights = _taps(length, width)
+    places = tf.stack([tf.repeat(tf.range(width, dtype=tf.int64), 2), tf.reshape(taps, [-1])], axis=1)
+    matrix = tf.raw_ops.SparseTensorToCSRSparseMatrix(
+        indices=places,
+        values=tf.reshape(weights, [-1]) / 16,
+        dense_shape=tf.stack([tf.constant(width, tf.int64), tf.cast(length, tf.int64)]),
+    )
+    columns = tf.transpose(tf.reshape(image, [height, length * 3]))
+    columns = tf.reshape(tf.cast(columns, tf.float32), [length, 3 * height])
+    stretched = tf.raw_ops.SparseMatrixMatMul(a=matrix, b=columns)
+    return tf.floor(tf.transpose(tf.reshape(stretched, [width * 3, height])))
+
+
+def _taps(length: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The two source pixels that each pixel lies between, and what each adds to it, out of 2048.
+
+    int32[] → int64[size, 2], float32[size, 2].
     """
     centres = (tf.range(size, dtype=tf.float64) + 0.5) * (tf.cast(length, tf.float64) / size) - 0.5
-    centres = tf.cast(centres, tf.float32)
+    centres = tf.cast(centres, tf.float32)[:, tf.newaxis]
     first = tf.floor(centres)
     share = tf.round((centres - first) * 2048)
-    first = tf.cast(first, tf.int32)
-    return tf.maximum(first, 0), tf.minimum(first + 1, length - 1), share
-
-
-def _rows_of_floats(image: tf.Tensor) -> tf.Tensor:
-    """uint8[height, width, 3] → float32[height, width * 3]: weights broadcast several times faster over two axes."""
-    return tf.reshape(tf.cast(image, tf.float32), [-1, image.shape[1] * 3])
+    taps = tf.cast(first, tf.int64) + tf.constant([0, 1], tf.int64)
+    return tf.clip_by_value(taps, 0, tf.cast(length, tf.int64) - 1), tf.abs(tf.constant([2048.0, 0.0]) - share)
 
 
 def scale(pixels: tf.Tensor) -> tf.Tensor:
