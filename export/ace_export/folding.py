@@ -3,6 +3,8 @@
 Keras runs a batch norm as a multiplication and an addition over the whole feature map. In inference both are
 constants, and belong into the weights of the layer before; so does the scaling of the input, into the first layer.
 What is left is a convolution, a bias and an activation, which oneDNN runs as one kernel once the weights are constants.
+
+Layers whose policy is half precision compute so here, too, and their kernels are stored so.
 """
 
 from collections.abc import Callable
@@ -25,6 +27,8 @@ KERNELS = {  # the layers that a factor for each output channel passes through, 
     layers.DepthwiseConv2D: "kernel",
     layers.SeparableConv2D: "pointwise_kernel",
 }
+
+HALF_PRECISIONS = ("bfloat16", "float16")
 
 Array = NDArray[Any]
 Operation = Callable[..., Any]
@@ -69,14 +73,17 @@ class FoldedNetwork:
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         with keras.StatelessScope(state_mapping=list(zip(self.model.variables, weights, strict=True))):
             answers = _run(self.model, image, served)
+        features = seen[0] if seen else None
         logits = answers if self.linear else getattr(answers, "_keras_logits", None)  # which Keras keeps for losses
-        return Outputs(answers, logits, seen[0] if seen else None)
+        return Outputs(
+            *(value if value is None else tf.cast(value, tf.float32) for value in (answers, logits, features))
+        )
 
     def _served(self, layer: Operation) -> Operation:
         if id(layer) in self.skipped:
             return lambda image, **_: image
         if id(layer) in self.biases:
-            return lambda image: tf.nn.bias_add(layer(image), self.biases[id(layer)])
+            return lambda image: _plus(layer(image), self.biases[id(layer)])
         return layer
 
 
@@ -87,7 +94,11 @@ def fold(model: keras.Model, scaling: Scaling) -> FoldedNetwork:
         if type(call.layer) is layers.BatchNormalization:
             folding.fold_batch_norm(call)
     scaled = folding.fold_scaling(scaling)
-    weights = [folding.weights.get(id(variable), variable.numpy()) for variable in model.variables]
+    halved = folding.trace.half_kernels()
+    weights = [
+        folding.weights.get(id(variable), variable.numpy()).astype(halved.get(id(variable), variable.dtype))
+        for variable in model.variables
+    ]
     if sum(weight.nbytes for weight in weights) > MAX_CONSTANTS_BYTES:
         weights = [tf.Variable(weight, trainable=False) for weight in weights]
     return FoldedNetwork(
@@ -123,6 +134,14 @@ class _Trace:
         """The last dense layer that sees one vector an image; None where there is none."""
         dense = [call for call in self.calls if type(call.layer) is layers.Dense and len(call.inputs[0].shape) == 2]
         return dense[-1].layer if dense and self.only_caller(dense[-1].layer) else None
+
+    def half_kernels(self) -> dict[int, Any]:
+        """The kernels that are cast to half precision before they are used, by id: what to."""
+        return {
+            id(getattr(call.layer, KERNELS[type(call.layer)])): tf.as_dtype(call.layer.compute_dtype).as_numpy_dtype
+            for call in self.calls
+            if type(call.layer) in KERNELS and call.layer.compute_dtype in HALF_PRECISIONS
+        }
 
     def ends_linearly(self) -> bool:
         """Whether the model's output is that of a dense layer without an activation."""
@@ -213,6 +232,10 @@ def _linear(layer: Any) -> bool:
 def _plain(kernel: Any) -> bool:
     """Whether the kernel is a weight as trained, and not quantized or made of several."""
     return isinstance(kernel, keras.Variable) and kernel.dtype == "float32"
+
+
+def _plus(image: tf.Tensor, bias: Array) -> tf.Tensor:
+    return tf.nn.bias_add(image, bias.astype(image.dtype.as_numpy_dtype))
 
 
 def _float64(value: Any) -> Array:

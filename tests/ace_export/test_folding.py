@@ -291,6 +291,54 @@ def test_an_answer_that_is_no_function_of_logits_known_here_has_none(last: Calla
     assert folding.fold(model, XCEPTION)(tf.zeros([1, SIZE, SIZE, 3], tf.uint8)).logits is None
 
 
+def mixed(dtype: str, model: keras.Model) -> keras.Model:
+    """The same layers and weights, computing in half precision what is more than one vector an image."""
+
+    def under_policy(layer: layers.Layer) -> layers.Layer:
+        policy = "float32" if len(layer.output.shape) == 2 else f"mixed_{dtype}"
+        return layer.from_config({**layer.get_config(), "dtype": policy})
+
+    copy = keras.models.clone_model(model, clone_function=under_policy)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def several_kinds() -> keras.Model:
+    """Layers with a bias and without, a batch norm that is not folded, and a residual sum."""
+    image = keras.Input((SIZE, SIZE, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(5, 3, strides=2, use_bias=False)(image))
+    x = layers.BatchNormalization()(layers.ReLU()(x))
+    x = layers.add([x, layers.BatchNormalization()(layers.SeparableConv2D(5, 3, padding="same")(x))])
+    x = layers.Dense(6, activation="relu")(layers.GlobalAveragePooling2D()(x))
+    return randomised(keras.Model(image, layers.Activation("sigmoid")(layers.Dense(1)(x))))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.03), ("float16", 0.003)])
+def test_a_model_in_half_precision_computes_in_it_and_answers_in_float32(dtype: str, tolerance: float):
+    model = several_kinds()
+    pixels = tf.constant(np.random.default_rng(1).integers(0, 256, (8, SIZE, SIZE, 3)), tf.uint8)
+    expected = folding.fold(model, XCEPTION)(pixels)
+
+    served = tf.function(folding.fold(mixed(dtype, model), XCEPTION)).get_concrete_function(pixels)
+    outputs = served(pixels)
+
+    convolutions = [node for node in served.graph.as_graph_def().node if node.op == "Conv2D"]
+    assert {tf.as_dtype(node.attr["T"].type).name for node in convolutions} == {dtype}
+    assert {value.dtype for value in outputs} == {tf.float32}
+    for value, exact in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(value, exact, atol=tolerance * np.abs(exact).max())
+    assert np.any(outputs.logits != tf.cast(tf.cast(outputs.logits, dtype), tf.float32))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_kernels_used_in_half_precision_are_stored_so(dtype: str):
+    folded = folding.fold(mixed(dtype, several_kinds()), XCEPTION)
+
+    weights = zip(folded.model.variables, folded.weights, strict=True)
+    kernels = [weight.dtype.name for variable, weight in weights if variable.name in ("kernel", "pointwise_kernel")]
+    assert kernels == [dtype, dtype, "float32", "float32"]
+
+
 @pytest.mark.slow
 def test_every_batch_norm_of_xception_is_folded_and_no_answer_changes():
     keras.utils.set_random_seed(2)
