@@ -1,7 +1,8 @@
 """The network as it is served: the trained layers, with everything folded that inference holds constant.
 
 Keras runs a batch norm as a multiplication and an addition over the whole feature map. In inference both are
-constants, and belong into the weights of the layer before; so does the scaling of the input, into the first layer.
+constants, and belong into the weights of the layer before; so does the scaling of the input, into the first layer,
+and whatever the model itself scales its input by.
 What is left is a convolution, a bias and an activation, which oneDNN runs as one kernel once the weights are constants.
 
 Layers whose policy is half precision compute so here, too, and their kernels are stored so.
@@ -93,7 +94,8 @@ def fold(model: keras.Model, scaling: Scaling) -> FoldedNetwork:
     for call in folding.trace.calls:
         if type(call.layer) is layers.BatchNormalization:
             folding.fold_batch_norm(call)
-    scaled = folding.fold_scaling(scaling)
+    image, scaling = folding.fold_rescalings(scaling)
+    scaled = folding.fold_scaling(image, scaling)
     halved = folding.trace.half_kernels()
     weights = [
         folding.weights.get(id(variable), variable.numpy()).astype(halved.get(id(variable), variable.dtype))
@@ -191,9 +193,21 @@ class _Folding:
         self._add_bias(layer, factor, shift)
         self.skipped.add(id(norm))
 
-    def fold_scaling(self, scaling: Scaling) -> bool:
+    def fold_rescalings(self, scaling: Scaling) -> tuple[tf.Tensor, Scaling]:
+        """What the model's own scaling layers make of the image, and the scaling that does it in one step."""
+        image = self.trace.image
+        call = self.trace.only_use(image)
+        while call and self.trace.only_caller(call.layer) and (own := _scaling_of(call.layer)):
+            factors, offsets = own[0] * scaling.factors, own[0] * scaling.offsets + own[1]
+            scaling = Scaling(tuple(factors.tolist()), tuple(offsets.tolist()))
+            self.skipped.add(id(call.layer))
+            image = call.output
+            call = self.trace.only_use(image)
+        return image, scaling
+
+    def fold_scaling(self, image: tf.Tensor, scaling: Scaling) -> bool:
         """Whether the first layer has taken the scaling over, which one that pads with zeros cannot."""
-        call = self.trace.only_use(self.trace.image)
+        call = self.trace.only_use(image)
         layer: Any = call.layer if call else None
         if type(layer) is not layers.Conv2D or layer.padding != "valid" or layer.data_format != "channels_last":
             return False
@@ -215,6 +229,21 @@ class _Folding:
 
     def _replace(self, variable: keras.Variable, value: Array) -> None:
         self.weights[id(variable)] = value.astype(np.float32)
+
+
+def _scaling_of(layer: Any) -> tuple[Array, Array] | None:
+    """The factors and offsets by which a layer scales the three channels; None where it does anything else."""
+    if type(layer) is layers.Rescaling:
+        parts = [_float64(layer.scale), _float64(layer.offset)]
+    elif type(layer) is layers.Normalization and not layer.invert:
+        deviation = np.maximum(np.sqrt(_float64(layer.variance)), keras.config.epsilon())
+        parts = [1 / deviation, -_float64(layer.mean) / deviation]
+    else:
+        return None
+    if any(part.size != 1 and not part.size == part.shape[-1] == 3 for part in parts):
+        return None
+    factors, offsets = (np.broadcast_to(part.ravel(), 3) for part in parts)
+    return factors, offsets
 
 
 def _takes_factors(layer: Any, norm: layers.BatchNormalization) -> bool:

@@ -177,6 +177,63 @@ def test_the_first_layer_takes_the_scaling_over_where_that_is_exact(
     assert_same_answers(model, folded, UNEVEN)
 
 
+RESCALED = {
+    "numbers": lambda: [layers.Rescaling(0.5, 0.25)],
+    "a factor for each channel": lambda: [layers.Rescaling([0.5, 1.0, 2.0], [1.0, 0.0, -1.0])],
+    "a mean and variance for each channel": lambda: [
+        layers.Normalization(mean=[0.1, -0.2, 0.3], variance=[0.5, 1.0, 2.0])
+    ],
+    "a mean and variance for all": lambda: [layers.Normalization(axis=None, mean=0.4, variance=0.25)],
+    "as in EfficientNet": lambda: [
+        layers.Rescaling(0.5),
+        layers.Normalization(mean=[0.1, -0.2, 0.3], variance=[0.5, 1.0, 2.0]),
+        layers.Rescaling([0.5, 1.0, 2.0]),
+    ],
+}
+
+
+@pytest.mark.parametrize(("padding", "taken_over"), [("valid", True), ("same", False)])
+@pytest.mark.parametrize("kind", RESCALED)
+def test_scaling_layers_at_the_beginning_become_part_of_the_scaling(kind: str, padding: str, taken_over: bool):
+    model = network(*RESCALED[kind](), layers.Conv2D(4, 3, padding=padding), layers.ReLU())
+
+    folded = folding.fold(model, UNEVEN)
+
+    assert len(folded.skipped) == len(RESCALED[kind]())
+    assert (folded.scaling is None) == taken_over
+    assert_same_answers(model, folded, UNEVEN)
+
+
+def a_scaling_besides(image: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.concatenate([layers.Conv2D(3, 3)(image), layers.Conv2D(3, 3)(layers.Rescaling(2.0)(image))])
+
+
+def a_scaling_twice(image: keras.KerasTensor) -> keras.KerasTensor:
+    rescaling = layers.Rescaling(0.5)
+    return rescaling(layers.Conv2D(4, 3)(rescaling(image)))
+
+
+NOT_RESCALED = {
+    "an inverse": lambda image: layers.Conv2D(4, 3)(layers.Normalization(mean=0.5, variance=4.0, invert=True)(image)),
+    "over rows": lambda image: layers.Conv2D(4, 3)(
+        layers.Normalization(axis=1, mean=np.linspace(0, 1, SIZE), variance=np.linspace(1, 2, SIZE))(image)
+    ),
+    "not at the beginning": lambda image: layers.Rescaling(2.0)(layers.Conv2D(4, 3)(image)),
+    "of one branch": a_scaling_besides,
+    "used twice": a_scaling_twice,
+}
+
+
+@pytest.mark.parametrize("kind", NOT_RESCALED)
+def test_a_scaling_layer_that_cannot_be_folded_is_left_and_the_answers_are_right(kind: str):
+    model = through(NOT_RESCALED[kind])
+
+    folded = folding.fold(model, UNEVEN)
+
+    assert folded.skipped == set()
+    assert_same_answers(model, folded, UNEVEN)
+
+
 def test_an_image_that_several_layers_see_is_scaled_for_all():
     model = through(lambda image: layers.add([layers.Conv2D(3, 3)(image), layers.Conv2D(3, 3)(image)]))
 
