@@ -156,6 +156,9 @@ def _in_precision(model: keras.Model, precision: str) -> keras.Model:
     }
     rebuilt = model.__class__.from_config(_with_policies(model.get_config(), policies))
     rebuilt.set_weights(model.get_weights())
+    for operation in _operations(rebuilt):
+        if isinstance(operation, layers.Normalization):
+            operation.finalize_state()  # or it would go on with the mean and variance from before its weights were set
     return rebuilt
 
 

@@ -1,8 +1,11 @@
 """The network as it is served: the trained layers, with everything folded that inference holds constant.
 
 Keras runs a batch norm as a multiplication and an addition over the whole feature map. In inference both are
-constants, and belong into the weights of the layer before; so does the scaling of the input, into the first layer.
+constants, and belong into the weights of the layer before; so does the scaling of the input, into the first layer,
+and whatever the model itself scales its input by.
 What is left is a convolution, a bias and an activation, which oneDNN runs as one kernel once the weights are constants.
+
+Layers whose policy is half precision compute so here, too, and their kernels are stored so.
 """
 
 from collections.abc import Callable
@@ -25,6 +28,8 @@ KERNELS = {  # the layers that a factor for each output channel passes through, 
     layers.DepthwiseConv2D: "kernel",
     layers.SeparableConv2D: "pointwise_kernel",
 }
+
+HALF_PRECISIONS = ("bfloat16", "float16")
 
 Array = NDArray[Any]
 Operation = Callable[..., Any]
@@ -69,14 +74,17 @@ class FoldedNetwork:
         weights = [tf.convert_to_tensor(weight) for weight in self.weights]
         with keras.StatelessScope(state_mapping=list(zip(self.model.variables, weights, strict=True))):
             answers = _run(self.model, image, served)
+        features = seen[0] if seen else None
         logits = answers if self.linear else getattr(answers, "_keras_logits", None)  # which Keras keeps for losses
-        return Outputs(answers, logits, seen[0] if seen else None)
+        return Outputs(
+            *(value if value is None else tf.cast(value, tf.float32) for value in (answers, logits, features))
+        )
 
     def _served(self, layer: Operation) -> Operation:
         if id(layer) in self.skipped:
             return lambda image, **_: image
         if id(layer) in self.biases:
-            return lambda image: tf.nn.bias_add(layer(image), self.biases[id(layer)])
+            return lambda image: _plus(layer(image), self.biases[id(layer)])
         return layer
 
 
@@ -86,8 +94,13 @@ def fold(model: keras.Model, scaling: Scaling) -> FoldedNetwork:
     for call in folding.trace.calls:
         if type(call.layer) is layers.BatchNormalization:
             folding.fold_batch_norm(call)
-    scaled = folding.fold_scaling(scaling)
-    weights = [folding.weights.get(id(variable), variable.numpy()) for variable in model.variables]
+    image, scaling = folding.fold_rescalings(scaling)
+    scaled = folding.fold_scaling(image, scaling)
+    halved = folding.trace.half_kernels()
+    weights = [
+        folding.weights.get(id(variable), variable.numpy()).astype(halved.get(id(variable), variable.dtype))
+        for variable in model.variables
+    ]
     if sum(weight.nbytes for weight in weights) > MAX_CONSTANTS_BYTES:
         weights = [tf.Variable(weight, trainable=False) for weight in weights]
     return FoldedNetwork(
@@ -123,6 +136,14 @@ class _Trace:
         """The last dense layer that sees one vector an image; None where there is none."""
         dense = [call for call in self.calls if type(call.layer) is layers.Dense and len(call.inputs[0].shape) == 2]
         return dense[-1].layer if dense and self.only_caller(dense[-1].layer) else None
+
+    def half_kernels(self) -> dict[int, Any]:
+        """The kernels that are cast to half precision before they are used, by id: what to."""
+        return {
+            id(getattr(call.layer, KERNELS[type(call.layer)])): tf.as_dtype(call.layer.compute_dtype).as_numpy_dtype
+            for call in self.calls
+            if type(call.layer) in KERNELS and call.layer.compute_dtype in HALF_PRECISIONS
+        }
 
     def ends_linearly(self) -> bool:
         """Whether the model's output is that of a dense layer without an activation."""
@@ -172,9 +193,21 @@ class _Folding:
         self._add_bias(layer, factor, shift)
         self.skipped.add(id(norm))
 
-    def fold_scaling(self, scaling: Scaling) -> bool:
+    def fold_rescalings(self, scaling: Scaling) -> tuple[tf.Tensor, Scaling]:
+        """What the model's own scaling layers make of the image, and the scaling that does it in one step."""
+        image = self.trace.image
+        call = self.trace.only_use(image)
+        while call and self.trace.only_caller(call.layer) and (own := _scaling_of(call.layer)):
+            factors, offsets = own[0] * scaling.factors, own[0] * scaling.offsets + own[1]
+            scaling = Scaling(tuple(factors.tolist()), tuple(offsets.tolist()))
+            self.skipped.add(id(call.layer))
+            image = call.output
+            call = self.trace.only_use(image)
+        return image, scaling
+
+    def fold_scaling(self, image: tf.Tensor, scaling: Scaling) -> bool:
         """Whether the first layer has taken the scaling over, which one that pads with zeros cannot."""
-        call = self.trace.only_use(self.trace.image)
+        call = self.trace.only_use(image)
         layer: Any = call.layer if call else None
         if type(layer) is not layers.Conv2D or layer.padding != "valid" or layer.data_format != "channels_last":
             return False
@@ -198,6 +231,21 @@ class _Folding:
         self.weights[id(variable)] = value.astype(np.float32)
 
 
+def _scaling_of(layer: Any) -> tuple[Array, Array] | None:
+    """The factors and offsets by which a layer scales the three channels; None where it does anything else."""
+    if type(layer) is layers.Rescaling:
+        parts = [_float64(layer.scale), _float64(layer.offset)]
+    elif type(layer) is layers.Normalization and not layer.invert:
+        deviation = np.maximum(np.sqrt(_float64(layer.variance)), keras.config.epsilon())
+        parts = [1 / deviation, -_float64(layer.mean) / deviation]
+    else:
+        return None
+    if any(part.size != 1 and not part.size == part.shape[-1] == 3 for part in parts):
+        return None
+    factors, offsets = (np.broadcast_to(part.ravel(), 3) for part in parts)
+    return factors, offsets
+
+
 def _takes_factors(layer: Any, norm: layers.BatchNormalization) -> bool:
     """Whether the layer is linear, and its channels are those that the batch norm scales."""
     if type(layer) not in KERNELS or not _linear(layer) or not _plain(getattr(layer, KERNELS[type(layer)])):
@@ -213,6 +261,10 @@ def _linear(layer: Any) -> bool:
 def _plain(kernel: Any) -> bool:
     """Whether the kernel is a weight as trained, and not quantized or made of several."""
     return isinstance(kernel, keras.Variable) and kernel.dtype == "float32"
+
+
+def _plus(image: tf.Tensor, bias: Array) -> tf.Tensor:
+    return tf.nn.bias_add(image, bias.astype(image.dtype.as_numpy_dtype))
 
 
 def _float64(value: Any) -> Array:

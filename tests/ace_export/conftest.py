@@ -44,9 +44,14 @@ def version(detector_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session", params=["function", "session"])
-def answer(version: Path, request: pytest.FixtureRequest) -> Answer:
-    """The exported `serving_default`, loaded as Python does and as TensorFlow Serving does."""
-    return _as_function(version) if request.param == "function" else _as_session(version)
+def load(request: pytest.FixtureRequest) -> Callable[[Path], Answer]:
+    """Gives the `serving_default` of a version, loaded as Python does or as TensorFlow Serving does."""
+    return _as_function if request.param == "function" else _as_session
+
+
+@pytest.fixture(scope="session")
+def answer(version: Path, load: Callable[[Path], Answer]) -> Answer:
+    return load(version)
 
 
 @pytest.fixture(scope="session")

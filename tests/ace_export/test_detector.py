@@ -199,6 +199,21 @@ def test_a_model_of_any_precision_computes_in_float32_with_the_same_weights(poli
     np.testing.assert_allclose(rebuilt.predict(images, verbose=0), trained.predict(images, verbose=0), atol=1e-2)
 
 
+@pytest.mark.parametrize("given", [{}, {"mean": [90.0, 110.0, 130.0], "variance": [900.0, 1600.0, 2500.0]}])
+def test_a_normalization_keeps_the_statistics_that_it_has_learnt_or_been_given(given: dict, tmp_path: Path):
+    images = np.random.default_rng(0).uniform(0, 255, (8, *IMAGE)).astype(np.float32)
+    normalization = layers.Normalization(**given)
+    if not given:
+        normalization.adapt(images)
+    nested = keras.Sequential([keras.Input(IMAGE), normalization, layers.Conv2D(4, 3)])
+    trained = keras.Sequential([nested, layers.GlobalAveragePooling2D(), layers.Dense(1, activation="sigmoid")])
+    trained.save(tmp_path / "detector.keras")
+
+    reference = load_detector(tmp_path / "detector.keras").reference
+
+    np.testing.assert_allclose(reference(images), trained(images), atol=1e-5)
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "float32"])
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_feature_maps_are_computed_in_the_precision_asked_for_and_vectors_in_float32(

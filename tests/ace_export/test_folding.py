@@ -177,6 +177,63 @@ def test_the_first_layer_takes_the_scaling_over_where_that_is_exact(
     assert_same_answers(model, folded, UNEVEN)
 
 
+RESCALED = {
+    "numbers": lambda: [layers.Rescaling(0.5, 0.25)],
+    "a factor for each channel": lambda: [layers.Rescaling([0.5, 1.0, 2.0], [1.0, 0.0, -1.0])],
+    "a mean and variance for each channel": lambda: [
+        layers.Normalization(mean=[0.1, -0.2, 0.3], variance=[0.5, 1.0, 2.0])
+    ],
+    "a mean and variance for all": lambda: [layers.Normalization(axis=None, mean=0.4, variance=0.25)],
+    "as in EfficientNet": lambda: [
+        layers.Rescaling(0.5),
+        layers.Normalization(mean=[0.1, -0.2, 0.3], variance=[0.5, 1.0, 2.0]),
+        layers.Rescaling([0.5, 1.0, 2.0]),
+    ],
+}
+
+
+@pytest.mark.parametrize(("padding", "taken_over"), [("valid", True), ("same", False)])
+@pytest.mark.parametrize("kind", RESCALED)
+def test_scaling_layers_at_the_beginning_become_part_of_the_scaling(kind: str, padding: str, taken_over: bool):
+    model = network(*RESCALED[kind](), layers.Conv2D(4, 3, padding=padding), layers.ReLU())
+
+    folded = folding.fold(model, UNEVEN)
+
+    assert len(folded.skipped) == len(RESCALED[kind]())
+    assert (folded.scaling is None) == taken_over
+    assert_same_answers(model, folded, UNEVEN)
+
+
+def a_scaling_besides(image: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.concatenate([layers.Conv2D(3, 3)(image), layers.Conv2D(3, 3)(layers.Rescaling(2.0)(image))])
+
+
+def a_scaling_twice(image: keras.KerasTensor) -> keras.KerasTensor:
+    rescaling = layers.Rescaling(0.5)
+    return rescaling(layers.Conv2D(4, 3)(rescaling(image)))
+
+
+NOT_RESCALED = {
+    "an inverse": lambda image: layers.Conv2D(4, 3)(layers.Normalization(mean=0.5, variance=4.0, invert=True)(image)),
+    "over rows": lambda image: layers.Conv2D(4, 3)(
+        layers.Normalization(axis=1, mean=np.linspace(0, 1, SIZE), variance=np.linspace(1, 2, SIZE))(image)
+    ),
+    "not at the beginning": lambda image: layers.Rescaling(2.0)(layers.Conv2D(4, 3)(image)),
+    "of one branch": a_scaling_besides,
+    "used twice": a_scaling_twice,
+}
+
+
+@pytest.mark.parametrize("kind", NOT_RESCALED)
+def test_a_scaling_layer_that_cannot_be_folded_is_left_and_the_answers_are_right(kind: str):
+    model = through(NOT_RESCALED[kind])
+
+    folded = folding.fold(model, UNEVEN)
+
+    assert folded.skipped == set()
+    assert_same_answers(model, folded, UNEVEN)
+
+
 def test_an_image_that_several_layers_see_is_scaled_for_all():
     model = through(lambda image: layers.add([layers.Conv2D(3, 3)(image), layers.Conv2D(3, 3)(image)]))
 
@@ -289,6 +346,54 @@ def test_an_answer_that_is_no_function_of_logits_known_here_has_none(last: Calla
     model = functional([layers.Conv2D(5, 3), layers.GlobalAveragePooling2D(), *last()])
 
     assert folding.fold(model, XCEPTION)(tf.zeros([1, SIZE, SIZE, 3], tf.uint8)).logits is None
+
+
+def mixed(dtype: str, model: keras.Model) -> keras.Model:
+    """The same layers and weights, computing in half precision what is more than one vector an image."""
+
+    def under_policy(layer: layers.Layer) -> layers.Layer:
+        policy = "float32" if len(layer.output.shape) == 2 else f"mixed_{dtype}"
+        return layer.from_config({**layer.get_config(), "dtype": policy})
+
+    copy = keras.models.clone_model(model, clone_function=under_policy)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def several_kinds() -> keras.Model:
+    """Layers with a bias and without, a batch norm that is not folded, and a residual sum."""
+    image = keras.Input((SIZE, SIZE, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(5, 3, strides=2, use_bias=False)(image))
+    x = layers.BatchNormalization()(layers.ReLU()(x))
+    x = layers.add([x, layers.BatchNormalization()(layers.SeparableConv2D(5, 3, padding="same")(x))])
+    x = layers.Dense(6, activation="relu")(layers.GlobalAveragePooling2D()(x))
+    return randomised(keras.Model(image, layers.Activation("sigmoid")(layers.Dense(1)(x))))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("bfloat16", 0.03), ("float16", 0.003)])
+def test_a_model_in_half_precision_computes_in_it_and_answers_in_float32(dtype: str, tolerance: float):
+    model = several_kinds()
+    pixels = tf.constant(np.random.default_rng(1).integers(0, 256, (8, SIZE, SIZE, 3)), tf.uint8)
+    expected = folding.fold(model, XCEPTION)(pixels)
+
+    served = tf.function(folding.fold(mixed(dtype, model), XCEPTION)).get_concrete_function(pixels)
+    outputs = served(pixels)
+
+    convolutions = [node for node in served.graph.as_graph_def().node if node.op == "Conv2D"]
+    assert {tf.as_dtype(node.attr["T"].type).name for node in convolutions} == {dtype}
+    assert {value.dtype for value in outputs} == {tf.float32}
+    for value, exact in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(value, exact, atol=tolerance * np.abs(exact).max())
+    assert np.any(outputs.logits != tf.cast(tf.cast(outputs.logits, dtype), tf.float32))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_kernels_used_in_half_precision_are_stored_so(dtype: str):
+    folded = folding.fold(mixed(dtype, several_kinds()), XCEPTION)
+
+    weights = zip(folded.model.variables, folded.weights, strict=True)
+    kernels = [weight.dtype.name for variable, weight in weights if variable.name in ("kernel", "pointwise_kernel")]
+    assert kernels == [dtype, dtype, "float32", "float32"]
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from keras import layers
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
-from ace_export.detector import Detector
+from ace_export.detector import Detector, load_detector
 from ace_export.graph import ServingGraph
 from ace_export.parity import reference_pixels
+from ace_export.settings import Settings
+
+Answer = Callable[[list[bytes]], dict[str, np.ndarray]]
 
 
 def test_signatures_are_those_of_the_contract(version: Path):
@@ -147,6 +151,44 @@ def test_the_graph_holds_the_weights_once_for_all_signatures(detector: Detector,
 
     assert weights_bytes <= (tmp_path / "saved_model.pb").stat().st_size <= weights_bytes + 300_000
     assert sum(path.stat().st_size for path in (tmp_path / "variables").iterdir()) < 4096
+
+
+def test_a_graph_compiled_by_xla_answers_the_same_to_batches_of_any_size(
+    detector: Detector, version: Path, faces: list[bytes], load: Callable[[Path], Answer], tmp_path: Path
+):
+    ServingGraph(detector, xla=True).save(tmp_path)
+
+    compiled, plain = load(tmp_path), load(version)
+
+    assert any("_XlaMustCompile" in node.attr for node in nodes(tmp_path))
+    for images in (faces, faces[:1], [b"no image"], [*faces, *faces], faces[:1]):
+        found, expected = compiled(images), plain(images)
+        np.testing.assert_allclose(logit(found["prob_fake"]), logit(expected["prob_fake"]), atol=1e-4)
+        assert found["label"].tolist() == expected["label"].tolist()
+    assert np.ptp(logit(plain(faces)["prob_fake"])) > 1e-2
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_graph_of_half_precision_answers_nearly_the_same(
+    detector_file: Path,
+    version: Path,
+    faces: list[bytes],
+    precision: str,
+    load: Callable[[Path], Answer],
+    tmp_path: Path,
+):
+    ServingGraph(load_detector(detector_file, Settings(precision=precision))).save(tmp_path)
+
+    answers = load(tmp_path)(faces)
+
+    assert answers["prob_fake"].dtype == np.float32
+    np.testing.assert_allclose(answers["prob_fake"], load(version)(faces)["prob_fake"], atol=0.02)
+    convolutions = [node for node in nodes(tmp_path) if "Conv2D" in node.op or "Conv2d" in node.op]
+    assert {tf.as_dtype(node.attr["T"].type) for node in convolutions} == {tf.as_dtype(precision)}
+
+
+def logit(prob_fake: np.ndarray) -> np.ndarray:
+    return np.log(prob_fake) - np.log1p(-prob_fake)
 
 
 def example(image: bytes) -> bytes:
