@@ -18,10 +18,10 @@ IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
 
-.PHONY: help setup demo test contract check format train export serve detect loadtest protos lock clean
+.PHONY: help setup demo test contract bench-pixels bench-isolation check format train export serve detect loadtest protos lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## create .venv with everything that the project needs; again whenever a requirement file changes
 
@@ -41,6 +41,12 @@ test: $(STAMP) ## run all tests
 
 contract: $(STAMP) ## hold the server at TARGET=host:port to the recorded answers of TensorFlow Serving
 	$(BIN)/pytest tests/contract --target $(TARGET) --recording $(or $(RECORDING),recorded)
+
+bench-pixels: $(STAMP) ## compare 200 drawn images with OpenCV: pixels and prob_fake (2 minutes)
+	$(BIN)/python export/benchmarks/pixels.py
+
+bench-isolation: $(STAMP) ## measure what isolating each image of a batch costs (1 minute)
+	$(BIN)/python export/benchmarks/isolation.py
 
 check: $(STAMP) ## lint, formatting and types
 	$(BIN)/ruff check .

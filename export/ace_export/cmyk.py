@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .checks import checks
+from .branches import checks
 from .jpeg_segments import Segments, segments
 from .octets import octets
 

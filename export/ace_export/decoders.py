@@ -5,7 +5,7 @@ Where TensorFlow's own decoder differs, the file is rewritten until it cannot (C
 
 import tensorflow as tf
 
-from .checks import checks
+from .branches import STRING, apart, checks
 from .cmyk import decode_cmyk
 from .octets import head, little
 
@@ -14,7 +14,10 @@ def jpeg(data: tf.Tensor) -> tf.Tensor:
     """With the accurate integer DCT, bit for bit OpenCV's; TensorFlow's default differs by up to 10 levels."""
     four_channels = tf.image.extract_jpeg_shape(data)[2] == 4
     with tf.control_dependencies(checks((~_lacks_last_byte(data), "a JPEG is truncated"))):
-        return tf.cond(four_channels, lambda: decode_cmyk(data), lambda: _three_channels(data))
+        return tf.cond(four_channels, lambda: _four_channels(data), lambda: _three_channels(data))
+
+
+_four_channels = apart(decode_cmyk, STRING)
 
 
 def _lacks_last_byte(data: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .checks import checks
+from .branches import checks
 from .octets import BEYOND, little, octets
 
 MAX_EXTENSIONS = 200  # before the first frame

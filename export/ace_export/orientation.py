@@ -5,10 +5,10 @@ on the first entry whose value lies outside of the block. An orientation that ca
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
+from .branches import OCTETS, STRING, apart
 from .headers import holds
 from .jpeg_segments import segments
 from .octets import BEYOND, big, head, little, octets
@@ -40,7 +40,7 @@ def _where(
 
 def of_jpeg(data: tf.Tensor) -> tf.Tensor:
     """That of the APP1 segments before the first scan: string[] → int32[]."""
-    return tf.cond(holds(data, _EXIF), lambda: _first_of_segments(octets(data)), lambda: tf.constant(UPRIGHT))
+    return tf.cond(holds(data, _EXIF), lambda: _first_of_segments(data), lambda: tf.constant(UPRIGHT))
 
 
 def of_png(data: tf.Tensor) -> tf.Tensor:
@@ -67,8 +67,9 @@ def of_webp(data: tf.Tensor) -> tf.Tensor:
     return tf.cond(announced, walk, lambda: tf.constant(UPRIGHT))
 
 
-def _first_of_segments(file: tf.Tensor) -> tf.Tensor:
-    """The first orientation that one of a JPEG's segments states: uint8[n] → int32[]."""
+def _read_segments(data: tf.Tensor) -> tf.Tensor:
+    """The first orientation that one of a JPEG's segments states: string[] → int32[]."""
+    file = octets(data)
     found = segments(file)
     contents = tf.gather(file, tf.minimum(found.starts[:, tf.newaxis] + tf.range(4, 10), tf.size(file) - 1))
     is_exif = (found.markers == 0xE1) & tf.reduce_all(contents == _constant(_EXIF), axis=1)
@@ -81,6 +82,9 @@ def _first_of_segments(file: tf.Tensor) -> tf.Tensor:
         return index + 1, _of_directory(file[starts[index] + 10 : ends[index]])
 
     return tf.while_loop(more, step, (tf.constant(0), tf.constant(0)))[1]
+
+
+_first_of_segments = apart(_read_segments, STRING)
 
 
 def _of_chunk(
@@ -136,8 +140,7 @@ def _read_directory(block: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reduce_sum(found[:1]), tf.int32)
 
 
-# Three formats have such a block, and a graph holds it once.
-_of_directory: Any = tf.function(_read_directory, autograph=False, input_signature=[tf.TensorSpec([None], tf.uint8)])
+_of_directory = apart(_read_directory, OCTETS)
 
 
 def _any_of(tags: tf.Tensor, wanted: tuple[int, ...]) -> tf.Tensor:

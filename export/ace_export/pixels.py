@@ -11,7 +11,7 @@ from typing import Any, Final
 import tensorflow as tf
 
 from . import decoders, headers, orientation
-from .checks import checks
+from .branches import IMAGE, STRING, apart, checks
 from .gif import decode_gif
 from .settings import DEFAULT_MAX_PIXELS
 
@@ -43,14 +43,16 @@ def _decoder(max_pixels: int) -> Any:
     def decoded(image_bytes: tf.Tensor) -> tf.Tensor:
         with tf.device("/cpu:0"):  # strings have no GPU kernels
             index = headers.format_of(image_bytes)
-            branches = [lambda place=place: _decoded(image_bytes, place, max_pixels) for place in range(len(_DECODERS))]
+            readers = [functools.partial(_decoded, place, max_pixels) for place in range(len(_DECODERS))]
+            readers[1:] = [apart(reader, STRING) for reader in readers[1:]]  # JPEG is what mostly comes
+            branches = [functools.partial(reader, image_bytes) for reader in readers]
             with tf.control_dependencies(checks((index < len(headers.FORMATS), headers.UNKNOWN))):
                 return tf.switch_case(index, branches)
 
     return tf.function(decoded, autograph=False, input_signature=[tf.TensorSpec([], tf.string)])
 
 
-def _decoded(image_bytes: tf.Tensor, place: int, max_pixels: int) -> tf.Tensor:
+def _decoded(place: int, max_pixels: int, image_bytes: tf.Tensor) -> tf.Tensor:
     """Of the format at that place, where its header speaks for decoding it."""
     header = headers.READERS[place](image_bytes)
     facts = (
@@ -64,7 +66,10 @@ def _decoded(image_bytes: tf.Tensor, place: int, max_pixels: int) -> tf.Tensor:
 
 
 def _turned(image: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
-    return tf.cond(turn <= orientation.UPRIGHT, lambda: image, lambda: orientation.turned(image, turn))
+    return tf.cond(turn <= orientation.UPRIGHT, lambda: image, lambda: _turn(image, turn))
+
+
+_turn = apart(orientation.turned, IMAGE, tf.TensorSpec([], tf.int32))
 
 
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
