@@ -7,15 +7,20 @@ from pathlib import Path
 
 from ace_client import contract
 
+from . import tuning
 from .errors import ExportError
 from .quiet import quiet_start
 
 
 def main(argv: list[str] | None = None) -> int:
     """0 where the version was published, 1 with a line that says why not."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    is_tune = words[:1] == ["tune"]
+    arguments = _tune_parser().parse_args(words[1:]) if is_tune else _parser().parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        if is_tune:
+            return tuning.run(arguments)
         with quiet_start():
             from .exporter import export  # not before --help is answered, for TensorFlow takes seconds to import
 
@@ -48,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="P",
         help="an image is labelled fake from this prob_fake on; default: %(default)s",
     )
+    return parser
+
+
+def _tune_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ace-export tune")
+    tuning.add_arguments(parser)
     return parser
 
 

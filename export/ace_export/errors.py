@@ -3,6 +3,7 @@
 ExportError
 ├── ModelError           the file is no Keras model, or the model no binary image classifier
 ├── ParityError          the exported graph answers otherwise than the model that was trained
+├── TuneError            the version cannot be measured, or the result not be written
 └── RepositoryError      the version cannot be written where it was asked for
     └── VersionExistsError   a served version is never overwritten
 """
@@ -18,6 +19,10 @@ class ModelError(ExportError):
 
 class ParityError(ExportError):
     """The exported graph's answers are not those of training; nothing has been published."""
+
+
+class TuneError(ExportError):
+    """A version could not be tuned; no file has been written."""
 
 
 class RepositoryError(ExportError):

@@ -1,0 +1,96 @@
+"""The order in which candidates are measured: all of them once, then the best and the defaults in turn."""
+
+import logging
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .bench import STEADY, Bench
+from .candidates import BATCHED, UNBATCHED, Candidate, Setting
+from .measurement import Measurement
+
+FINALISTS = 3
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was measured. The finalists and the defaults have the rounds that were taken in turn, and no others."""
+
+    steady_per_s: float  # the rate of the calls beside full load
+    defaults: tuple[Measurement, ...]  # no batching, and --enable_batching alone
+    finalists: tuple[Measurement, ...]
+    others: tuple[Measurement, ...]  # measured once
+
+    @property
+    def all(self) -> tuple[Measurement, ...]:
+        """Every candidate once."""
+        return (*self.defaults, *self.finalists, *self.others)
+
+
+def survey(bench: Bench, settings: Sequence[Setting], rounds: int) -> Survey:
+    """Measure every setting once, with oneDNN if the defaults are faster with it; then the best in rounds.
+
+    Raises:
+        TuneError: a server does not start or does not answer.
+    """
+    walk = _Walk(bench, total=3 + len(settings) + 1 + rounds * (FINALISTS + 2), starts=4 + len(settings))
+    first = walk.visit(UNBATCHED, None)
+    steady_per_s = STEADY * first.images_per_s
+    batched = walk.visit(BATCHED, steady_per_s)
+    without = walk.visit(replace(UNBATCHED, onednn=False), steady_per_s)
+    onednn = first.images_per_s >= without.images_per_s
+    tried: list[Measurement] = []
+    for candidate in [Candidate(setting, onednn=onednn) for setting in settings]:
+        tried.append(walk.visit(candidate, steady_per_s))
+        bench.keep(_candidates([first, batched, *_best(tried)]))
+    tried.append(walk.visit(replace(_best(tried)[0].candidate, onednn=not onednn), steady_per_s))
+    finalists = _best(tried)
+    bench.keep(_candidates([first, batched, *finalists]))
+    final = {candidate: Measurement(candidate) for candidate in _candidates([first, batched, *finalists])}
+    for _ in range(rounds):
+        for candidate in final:
+            final[candidate] += walk.visit(candidate, steady_per_s).rounds[0]
+    others = tuple(one for one in (without, *tried) if one.candidate not in final)
+    defaults = (final.pop(UNBATCHED), final.pop(BATCHED))
+    return Survey(steady_per_s, defaults, tuple(final.values()), others)
+
+
+class _Walk:
+    """Visits that tell how far they have come."""
+
+    def __init__(self, bench: Bench, *, total: int, starts: int) -> None:
+        self._bench = bench
+        self._total = total
+        self._starts = starts
+
+    def visit(self, candidate: Candidate, rate_per_s: float | None) -> Measurement:
+        check = not self._bench.visit_s
+        one = Measurement(candidate) + self._bench.visit(candidate, rate_per_s, check=check)
+        logger.info(
+            "%*d/%d  %-42s %8.3g/s   p99 %6.0f ms   %s",
+            len(str(self._total)),
+            len(self._bench.visit_s),
+            self._total,
+            candidate.name,
+            one.images_per_s,
+            one.steady_ms(99),
+            self._left(),
+        )
+        return one
+
+    def _left(self) -> str:
+        """The time that the rest takes if it goes on as it went."""
+        starts, visits = self._bench.start_s, self._bench.visit_s
+        left_s = (self._total - len(visits)) * statistics.fmean(visits)
+        left_s += max(0, self._starts - len(starts)) * statistics.fmean(starts)
+        return f"about {left_s / 60:.0f} min left" if left_s >= 90 else f"about {left_s:.0f} s left"
+
+
+def _best(measured: Sequence[Measurement]) -> list[Measurement]:
+    return sorted(measured, key=lambda one: -one.images_per_s)[:FINALISTS]
+
+
+def _candidates(measured: Sequence[Measurement]) -> list[Candidate]:
+    return [one.candidate for one in measured]
