@@ -7,6 +7,7 @@ from ace_export.errors import TuneError
 
 from .measurement import Measurement
 
+FINALISTS = 3
 TOLERANCE = 0.03  # of the highest throughput: what is nearer to it than that counts as equal
 
 
@@ -18,6 +19,11 @@ class Choice:
     reason: str
 
 
+def finalists(measured: Sequence[Measurement], max_p99_ms: float | None = None) -> list[Measurement]:
+    """The best few, the best first: by images a second, but those above `max_p99_ms` behind all that keep within it."""
+    return sorted(measured, key=lambda one: (not _is_within(one, max_p99_ms), -one.images_per_s))[:FINALISTS]
+
+
 def choose(measured: Sequence[Measurement], max_p99_ms: float | None = None) -> Choice:
     """The one that answers the most images a second; among those within 3 % of it, the one with the lowest p99.
 
@@ -26,7 +32,7 @@ def choose(measured: Sequence[Measurement], max_p99_ms: float | None = None) -> 
     Raises:
         TuneError: none keeps within `max_p99_ms`.
     """
-    within = [one for one in measured if max_p99_ms is None or one.steady_ms(99) <= max_p99_ms]
+    within = [one for one in measured if _is_within(one, max_p99_ms)]
     if not within:
         lowest = min(measured, key=lambda one: one.steady_ms(99))
         raise TuneError(
@@ -44,3 +50,7 @@ def choose(measured: Sequence[Measurement], max_p99_ms: float | None = None) -> 
         f"the lowest p99 of the {len(near)} within {100 * TOLERANCE:.0f} % of the most images a second{limit} "
         f"({fastest.images_per_s:.3g}/s, {fastest.candidate.name})",
     )
+
+
+def _is_within(one: Measurement, max_p99_ms: float | None) -> bool:
+    return max_p99_ms is None or one.steady_ms(99) <= max_p99_ms

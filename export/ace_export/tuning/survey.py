@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from .bench import STEADY, Bench
 from .candidates import BATCHED, UNBATCHED, Candidate, Setting
+from .choice import FINALISTS, finalists
 from .measurement import Measurement
-
-FINALISTS = 3
 
 logger = logging.getLogger(__name__)
 
@@ -29,26 +28,31 @@ class Survey:
         return (*self.defaults, *self.finalists, *self.others)
 
 
-def survey(bench: Bench, settings: Sequence[Setting], rounds: int) -> Survey:
-    """Measure every setting once, with oneDNN if the defaults are faster with it; then the best in rounds.
+def survey(bench: Bench, settings: Sequence[Setting], *, rounds: int, max_p99_ms: float | None = None) -> Survey:
+    """Measure every setting once, with oneDNN if the default is faster with it; then the best in rounds.
+
+    The best setting is measured the other way too, in case the default has misled.
 
     Raises:
         TuneError: a server does not start or does not answer.
     """
-    walk = _Walk(bench, total=3 + len(settings) + 1 + rounds * (FINALISTS + 2), starts=4 + len(settings))
-    first = walk.visit(UNBATCHED, None)
-    steady_per_s = STEADY * first.images_per_s
-    batched = walk.visit(BATCHED, steady_per_s)
+    visits = 5 + len(settings) + 1 + rounds * (min(FINALISTS, len(settings) + 1) + 2)
+    walk = _Walk(bench, total=visits, starts=4 + len(settings))
+    default = walk.visit(UNBATCHED, None)
+    steady_per_s = STEADY * default.images_per_s
     without = walk.visit(replace(UNBATCHED, onednn=False), steady_per_s)
-    onednn = first.images_per_s >= without.images_per_s
+    batched = walk.visit(BATCHED, steady_per_s)
+    default += walk.visit(default.candidate, steady_per_s).rounds[0]  # again, for all that follows hangs on the two
+    without += walk.visit(without.candidate, steady_per_s).rounds[0]
+    onednn = default.images_per_s >= without.images_per_s
     tried: list[Measurement] = []
     for candidate in [Candidate(setting, onednn=onednn) for setting in settings]:
         tried.append(walk.visit(candidate, steady_per_s))
-        bench.keep(_candidates([first, batched, *_best(tried)]))
-    tried.append(walk.visit(replace(_best(tried)[0].candidate, onednn=not onednn), steady_per_s))
-    finalists = _best(tried)
-    bench.keep(_candidates([first, batched, *finalists]))
-    final = {candidate: Measurement(candidate) for candidate in _candidates([first, batched, *finalists])}
+        bench.keep(_candidates([default, batched, *finalists(tried, max_p99_ms)]))
+    tried.append(walk.visit(replace(finalists(tried, max_p99_ms)[0].candidate, onednn=not onednn), steady_per_s))
+    best = finalists(tried, max_p99_ms)
+    final = {candidate: Measurement(candidate) for candidate in _candidates([default, batched, *best])}
+    bench.keep(final)
     for _ in range(rounds):
         for candidate in final:
             final[candidate] += walk.visit(candidate, steady_per_s).rounds[0]
@@ -86,10 +90,6 @@ class _Walk:
         left_s = (self._total - len(visits)) * statistics.fmean(visits)
         left_s += max(0, self._starts - len(starts)) * statistics.fmean(starts)
         return f"about {left_s / 60:.0f} min left" if left_s >= 90 else f"about {left_s:.0f} s left"
-
-
-def _best(measured: Sequence[Measurement]) -> list[Measurement]:
-    return sorted(measured, key=lambda one: -one.images_per_s)[:FINALISTS]
 
 
 def _candidates(measured: Sequence[Measurement]) -> list[Candidate]:

@@ -43,7 +43,7 @@ def tune(version: Path, out: Path, *, seconds: float = 4.0, rounds: int = 3, max
     load = Load(records.images, callers=min(2 * rows, _MOST_CALLERS), seconds=seconds)
     logger.info("Measuring %d settings and the defaults: %d callers, JPEGs of the version", len(tried), load.callers)
     with tempfile.TemporaryDirectory(prefix="ace-tune-") as folder, Bench(version, load, Path(folder)) as bench:
-        found = survey(bench, tried, rounds)
+        found = survey(bench, tried, rounds=rounds, max_p99_ms=max_p99_ms)
     choice = choose(found.finalists, max_p99_ms)
     result = Result(version, load, found, choice, processors, datetime.now().astimezone())
     _write(result, out)
