@@ -81,6 +81,12 @@ def test_the_share_of_gpu_memory_is_that_of_the_flag_before_that_of_the_file(con
     assert not kept.gpu_options.allow_growth
 
 
+def test_a_share_of_gpu_memory_may_be_grown_into(configured):
+    config = configured("gpu_options { per_process_gpu_memory_fraction: 0.5 allow_growth: true }")
+
+    assert config.gpu_options.allow_growth
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

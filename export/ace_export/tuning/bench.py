@@ -1,8 +1,9 @@
-"""The servers of one run, each started once and ended with it."""
+"""The servers of one run, all of which end with it."""
 
 import asyncio
+import math
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 
@@ -14,13 +15,34 @@ from .server import Server
 STEADY = 0.7  # of what the first default answers at full load
 
 
-class Bench:
-    """Measures candidates on servers that stay up until they are let go. A context that ends all of them."""
+def available_memory_bytes() -> float:
+    """What can still be taken without swapping; infinite where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return math.inf
+    values = dict(line.split(":") for line in lines)
+    return int(values["MemAvailable"].split()[0]) * 1024
 
-    def __init__(self, version: Path, load: Load, folder: Path) -> None:
+
+class Bench:
+    """Measures candidates on servers that stay up until they are let go. A context that ends all of them.
+
+    Where memory is short, the one that was visited longest ago is ended early, and started again when it is needed.
+    """
+
+    def __init__(
+        self,
+        version: Path,
+        load: Load,
+        folder: Path,
+        *,
+        available_bytes: Callable[[], float] = available_memory_bytes,
+    ) -> None:
         self._version = version
         self._load = load
         self._folder = folder
+        self._available_bytes = available_bytes
         self._servers: dict[Candidate, Server] = {}
         self._started = 0
         self.start_s: list[float] = []
@@ -48,7 +70,8 @@ class Bench:
         Raises:
             TuneError: the server does not start or does not answer.
         """
-        server = self._servers.get(candidate) or self._start(candidate)
+        server = self._servers.pop(candidate, None) or self._start(candidate)
+        self._servers[candidate] = server  # the last of them: the first is the one to end
         began_s = time.perf_counter()
         done = asyncio.run(_visit(server, self._load, rate_per_s, check=check))
         self.visit_s.append(time.perf_counter() - began_s)
@@ -56,12 +79,19 @@ class Bench:
 
     def _start(self, candidate: Candidate) -> Server:
         began_s = time.perf_counter()
+        while self._servers and not self._has_room():
+            self._servers.pop(next(iter(self._servers))).stop()
         folder = self._folder / str(self._started)
         folder.mkdir()
         self._started += 1
-        server = self._servers[candidate] = Server(self._version, candidate, folder)
+        server = Server(self._version, candidate, folder)
         self.start_s.append(time.perf_counter() - began_s)
         return server
+
+    def _has_room(self) -> bool:
+        """Whether one more server like the largest would leave as much memory again to the rest of the machine."""
+        largest = max(server.memory_bytes() for server in self._servers.values())
+        return self._available_bytes() >= 2 * largest
 
 
 async def _visit(server: Server, load: Load, rate_per_s: float | None, *, check: bool) -> Round:

@@ -14,6 +14,7 @@ from ace_client import contract
 from ace_export.errors import TuneError
 
 _SEED = 7
+_TIMEOUT_S = 600.0  # of a call: a server that answers nothing ends the measurement
 _CHANNEL_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -153,7 +154,7 @@ class Caller:
 
     async def _call(self, position: int) -> predict_pb2.PredictResponse:
         try:
-            return await self._predict(self._requests[position % len(self._requests)])
+            return await self._predict(self._requests[position % len(self._requests)], timeout=_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             raise TuneError(f"The server does not answer under load: {error.code().name}: {error.details()}") from error
 

@@ -36,8 +36,8 @@ def survey(bench: Bench, settings: Sequence[Setting], *, rounds: int, max_p99_ms
     Raises:
         TuneError: a server does not start or does not answer.
     """
-    visits = 5 + len(settings) + 1 + rounds * (min(FINALISTS, len(settings) + 1) + 2)
-    walk = _Walk(bench, total=visits, starts=4 + len(settings))
+    in_turn = 2 + min(FINALISTS, len(settings) + 1)
+    walk = _Walk(bench, visits=6 + len(settings) + rounds * in_turn, starts=4 + len(settings) + in_turn)
     default = walk.visit(UNBATCHED, None)
     steady_per_s = STEADY * default.images_per_s
     without = walk.visit(replace(UNBATCHED, onednn=False), steady_per_s)
@@ -48,7 +48,7 @@ def survey(bench: Bench, settings: Sequence[Setting], *, rounds: int, max_p99_ms
     tried: list[Measurement] = []
     for candidate in [Candidate(setting, onednn=onednn) for setting in settings]:
         tried.append(walk.visit(candidate, steady_per_s))
-        bench.keep(_candidates([default, batched, *finalists(tried, max_p99_ms)]))
+        bench.keep([])  # a server of Xception holds two gigabytes
     tried.append(walk.visit(replace(finalists(tried, max_p99_ms)[0].candidate, onednn=not onednn), steady_per_s))
     best = finalists(tried, max_p99_ms)
     final = {candidate: Measurement(candidate) for candidate in _candidates([default, batched, *best])}
@@ -64,9 +64,9 @@ def survey(bench: Bench, settings: Sequence[Setting], *, rounds: int, max_p99_ms
 class _Walk:
     """Visits that tell how far they have come."""
 
-    def __init__(self, bench: Bench, *, total: int, starts: int) -> None:
+    def __init__(self, bench: Bench, *, visits: int, starts: int) -> None:
         self._bench = bench
-        self._total = total
+        self._visits = visits
         self._starts = starts
 
     def visit(self, candidate: Candidate, rate_per_s: float | None) -> Measurement:
@@ -74,9 +74,9 @@ class _Walk:
         one = Measurement(candidate) + self._bench.visit(candidate, rate_per_s, check=check)
         logger.info(
             "%*d/%d  %-42s %8.3g/s   p99 %6.0f ms   %s",
-            len(str(self._total)),
+            len(str(self._visits)),
             len(self._bench.visit_s),
-            self._total,
+            self._visits,
             candidate.name,
             one.images_per_s,
             one.steady_ms(99),
@@ -86,9 +86,9 @@ class _Walk:
 
     def _left(self) -> str:
         """The time that the rest takes if it goes on as it went."""
-        starts, visits = self._bench.start_s, self._bench.visit_s
-        left_s = (self._total - len(visits)) * statistics.fmean(visits)
-        left_s += max(0, self._starts - len(starts)) * statistics.fmean(starts)
+        started_s, visited_s = self._bench.start_s, self._bench.visit_s
+        left_s = (self._visits - len(visited_s)) * statistics.fmean(visited_s)
+        left_s += max(0, self._starts - len(started_s)) * statistics.fmean(started_s)
         return f"about {left_s / 60:.0f} min left" if left_s >= 90 else f"about {left_s:.0f} s left"
 
 
