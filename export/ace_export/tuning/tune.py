@@ -39,8 +39,8 @@ def tune(version: Path, out: Path, *, seconds: float = 4.0, rounds: int = 3, max
     records = read_records(version)
     processors = _processors()
     tried = settings(processors, records.batch_sizes)
-    rows = max(setting.batch_threads * setting.batch_sizes[-1] for setting in tried)
-    load = Load(records.images, callers=min(2 * rows, _MOST_CALLERS), seconds=seconds)
+    enough = max((setting.batch_threads + 1) * setting.batch_sizes[-1] for setting in tried)  # a full batch waits
+    load = Load(records.images, callers=min(enough, _MOST_CALLERS), seconds=seconds)
     logger.info("Measuring %d settings and the defaults: %d callers, JPEGs of the version", len(tried), load.callers)
     with tempfile.TemporaryDirectory(prefix="ace-tune-") as folder, Bench(version, load, Path(folder)) as bench:
         found = survey(bench, tried, rounds=rounds, max_p99_ms=max_p99_ms)
