@@ -19,6 +19,8 @@ from ace_server.config import read_batching_parameters
 from ace_server.options import Options
 from ace_server.session_config import session_config
 
+pytestmark = pytest.mark.timeout(900)  # a dozen servers start one after another
+
 
 def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "ace_export", "tune", *map(str, arguments)]

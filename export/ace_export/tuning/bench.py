@@ -1,7 +1,6 @@
 """The servers of one run, all of which end with it."""
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -9,20 +8,11 @@ from types import TracebackType
 
 from .candidates import Candidate
 from .load import Caller, Load
+from .machine import available_memory_bytes
 from .measurement import Round
 from .server import Server
 
 STEADY = 0.7  # of what the first default answers at full load
-
-
-def available_memory_bytes() -> float:
-    """What can still be taken without swapping; infinite where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return math.inf
-    values = dict(line.split(":") for line in lines)
-    return int(values["MemAvailable"].split()[0]) * 1024
 
 
 class Bench:

@@ -13,6 +13,7 @@ from .candidates import Setting
 from .choice import Choice
 from .config_files import ONEDNN, flags
 from .load import Load
+from .machine import processor_name
 from .measurement import Measurement
 from .survey import Survey
 
@@ -28,6 +29,7 @@ class Result:
     survey: Survey
     choice: Choice
     processors: int
+    others_share: float | None  # of the processors, taken by other processes meanwhile
     at: datetime
 
     @property
@@ -51,7 +53,7 @@ class Result:
     @property
     def machine(self) -> str:
         """The processors and TensorFlow's version."""
-        return f"{self.processors} × {_processor()}, TensorFlow {metadata.version('tensorflow')}"
+        return f"{self.processors} × {processor_name()}, TensorFlow {metadata.version('tensorflow')}"
 
     @property
     def notes(self) -> list[str]:
@@ -104,7 +106,8 @@ class Result:
         return {
             "version": str(self.version),
             "at": self.at.isoformat(timespec="seconds"),
-            "machine": {"processors": self.processors, "processor": _processor(), "system": platform.platform()},
+            "machine": {"processors": self.processors, "processor": processor_name(), "system": platform.platform()},
+            "others_share_of_processors": self.others_share,
             "software": {name: metadata.version(name) for name in ("ace-detector", "tensorflow", "grpcio")},
             "load": {
                 "images": len(self.load.images),
@@ -139,12 +142,3 @@ def _as_json(one: Measurement) -> dict[str, Any]:
             for each in one.rounds
         ],
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -15,11 +15,13 @@ from .candidates import settings
 from .choice import choose
 from .config_files import BATCHING, SESSION, batching_parameters, session_config
 from .load import Load
+from .machine import Neighbours, processors
 from .records import read_records
 from .result import Result
 from .survey import survey
 
 FILES = (BATCHING, SESSION, "tune.png", "tune.json")
+_QUIET = 0.1  # of the processors for others, at most
 _MOST_CALLERS = 1000  # as many requests as ace_server lets wait without batching
 
 logger = logging.getLogger(__name__)
@@ -37,15 +39,16 @@ def tune(version: Path, out: Path, *, seconds: float = 4.0, rounds: int = 3, max
     """
     _check_out(out, version)
     records = read_records(version)
-    processors = _processors()
-    tried = settings(processors, records.batch_sizes)
+    count = len(processors())
+    tried = settings(count, records.batch_sizes)
+    neighbours = Neighbours()
     enough = max((setting.batch_threads + 1) * setting.batch_sizes[-1] for setting in tried)  # a full batch waits
     load = Load(records.images, callers=min(enough, _MOST_CALLERS), seconds=seconds)
     logger.info("Measuring %d settings and the defaults: %d callers, JPEGs of the version", len(tried), load.callers)
     with tempfile.TemporaryDirectory(prefix="ace-tune-") as folder, Bench(version, load, Path(folder)) as bench:
         found = survey(bench, tried, rounds=rounds, max_p99_ms=max_p99_ms)
     choice = choose(found.finalists, max_p99_ms)
-    result = Result(version, load, found, choice, processors, datetime.now().astimezone())
+    result = Result(version, load, found, choice, count, neighbours.share(), datetime.now().astimezone())
     _write(result, out)
     _tell(result, out)
     return out
@@ -60,11 +63,6 @@ def _check_out(out: Path, version: Path) -> None:
     there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise TuneError(f"{there} cannot be written to. Pass another --out.")
-
-
-def _processors() -> int:
-    """Those that this process, and so the servers that it starts, may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write(result: Result, out: Path) -> None:
@@ -97,4 +95,10 @@ def _tell(result: Result, out: Path) -> None:
     logger.info("%s; in brackets the least and the most of %d rounds", result.gains, len(result.chosen.rounds))
     if any(result.chosen.gain_over(default).mean <= 0 for default in result.survey.defaults):
         logger.info("That is no gain over a default: on this machine the default serves as well.")
+    if result.others_share is not None and result.others_share > _QUIET:
+        logger.info(
+            "Other processes took %.0f %% of the processors meanwhile. Measure again on a quiet machine before you "
+            "rely on it.",
+            100 * result.others_share,
+        )
     logger.info("\nServe with either:\n%s\n", result.commands(out))
