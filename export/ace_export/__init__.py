@@ -3,6 +3,24 @@
 `python -m ace_export` is the way in. `ace_export.pixels` is the repository's only pixel code, which training shares.
 """
 
-from .errors import ExportError, ModelError, ParityError, RepositoryError, VersionExistsError
+from .errors import (
+    ExportError,
+    ImagesError,
+    ModelError,
+    ParityError,
+    RepositoryError,
+    TuneError,
+    VersionError,
+    VersionExistsError,
+)
 
-__all__ = ["ExportError", "ModelError", "ParityError", "RepositoryError", "VersionExistsError"]
+__all__ = [
+    "ExportError",
+    "ImagesError",
+    "ModelError",
+    "ParityError",
+    "RepositoryError",
+    "TuneError",
+    "VersionError",
+    "VersionExistsError",
+]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ace_client import contract
 
+from . import tuning
+from .arguments import classes, positive, probability, size, whole
 from .errors import ExportError
 from .quiet import quiet_start
 from .settings import DEFAULT_MAX_PIXELS, PRECISIONS, SCALES, Settings
@@ -18,6 +20,7 @@ like Keras and OpenCV. Prints the path of the version.
   python -m ace_export verify VERSION            whether a version still is what was exported
   python -m ace_export show VERSION              what is in it
   python -m ace_export diff VERSION VERSION      where two versions answer otherwise
+  python -m ace_export tune VERSION              with what threads and batches this machine serves it best
 """
 
 
@@ -83,23 +86,23 @@ def _export_parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, metavar="MODEL", help="the .keras file that training wrote, or an .h5")
     parser.add_argument("repository", type=Path, metavar="REPOSITORY", help="folder of versions, as models/detector")
     add = parser.add_argument
-    add("--version", type=_version, metavar="N", help="the number to publish as; default: the next free")
+    add("--version", type=whole("version"), metavar="N", help="the number to publish as; default: the next free")
     add(
         "--threshold",
-        type=_probability,
+        type=probability,
         metavar="P",
         help="an image is labelled fake from this prob_fake on; default: "
         f"what report.json beside the model says, or {contract.DEFAULT_THRESHOLD}",
     )
     add(
         "--temperature",
-        type=_positive,
+        type=positive("temperature"),
         metavar="T",
         help="divides the logit; default: what report.json says, or 1",
     )
     add(
         "--classes",
-        type=_classes,
+        type=classes,
         metavar="A,B",
         help="what the model's outputs 0 and 1 stand for, real,fake or fake,real; one sigmoid is the probability of "
         "the second. Default: what report.json says, or real,fake",
@@ -110,12 +113,12 @@ def _export_parser() -> argparse.ArgumentParser:
         help="what was done to the pixels in training: x/127.5-1, x/255, ImageNet's mean and deviation, nothing; "
         "default: nothing where the model does it by itself, else xception",
     )
-    add("--input-size", type=_size, metavar="N or WxH", help="for a model that takes images of any size")
+    add("--input-size", type=size, metavar="N or WxH", help="for a model that takes images of any size")
     add("--precision", choices=PRECISIONS, default="float32", help="of the network; default: %(default)s")
     add("--xla", action="store_true", help="compile the network, for each batch size when it is first run")
     add(
         "--max-pixels",
-        type=_count,
+        type=whole("number of pixels"),
         default=DEFAULT_MAX_PIXELS,
         metavar="N",
         help="larger images are refused before they are decoded; default: %(default)s",
@@ -151,59 +154,18 @@ def _diff_parser() -> argparse.ArgumentParser:
     return _folder_parser("diff", "What two versions answer to the golden images of both.", "first", "second")
 
 
+def _tune_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ace-export tune")
+    tuning.add_arguments(parser)
+    return parser
+
+
 COMMANDS = {
     "verify": (_verify_parser, _verify),
     "show": (_show_parser, _show),
     "diff": (_diff_parser, _diff),
+    "tune": (_tune_parser, tuning.run),
 }
-
-
-def _version(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no version: pass a whole number from 1 on")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of pixels: pass a whole number from 1 on")
-    return int(text)
-
-
-def _probability(text: str) -> float:
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no probability: pass a number from 0 to 1")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = _number(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no temperature: pass a number above 0")
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
-
-
-def _classes(text: str) -> tuple[str, ...]:
-    classes = tuple(text.split(","))
-    if sorted(classes) != sorted((contract.REAL, contract.FAKE)):
-        raise argparse.ArgumentTypeError(f"{text} is no order of classes: pass real,fake or fake,real")
-    return classes
-
-
-def _size(text: str) -> tuple[int, int]:
-    """Height and width; a person says the width first."""
-    numbers = text.split("x")
-    if len(numbers) > 2 or not all(number.isdecimal() and int(number) for number in numbers):
-        raise argparse.ArgumentTypeError(f"{text} is no size: pass 299, or width and height as 320x240")
-    return int(numbers[-1]), int(numbers[0])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ ExportError
 ├── ParityError          the exported graph answers otherwise than the model that was trained
 ├── RepositoryError      the version cannot be written where it was asked for
 │   └── VersionExistsError   a served version is never overwritten
+├── TuneError            a version cannot be measured, or the result not be written
 └── VersionError         a folder holds no exported version, or is no longer what its manifest says
 """
 
@@ -32,6 +33,10 @@ class RepositoryError(ExportError):
 
 class VersionExistsError(RepositoryError):
     """The version asked for is there already."""
+
+
+class TuneError(ExportError):
+    """A version could not be tuned; no file has been written."""
 
 
 class VersionError(ExportError):

@@ -22,6 +22,7 @@ from .model_config import ModelConfig
 from .options import Options
 from .repository import versions_under
 from .servable import Servable, SessionSettings
+from .session_config import session_config
 from .warmup import warm_up
 
 _log = logging.getLogger(__name__)
@@ -76,10 +77,15 @@ class Manager:
         announce: Callable[[Mapping[str, bool]], Awaitable[None]],
         metrics: Metrics | None = None,
     ) -> None:
-        """Nothing is served before the first `apply`. `announce` is told what `ready` says whenever that changes."""
+        """Nothing is served before the first `apply`. `announce` is told what `ready` says whenever that changes.
+
+        Raises:
+            StartError: the file of the session's configuration is not as it must be.
+        """
         self._announce = announce
         self._announced: Mapping[str, bool] = {}
         self._options = options
+        self._session_settings = SessionSettings(tuple(options.saved_model_tags.split(",")), session_config(options))
         self._metrics = metrics or Metrics()
         self._batcher = batcher
         self._models: dict[str, _Model] = {}
@@ -264,9 +270,7 @@ class Manager:
 
     def _load_and_warm(self, model: _Model, version: Version) -> Servable:
         started_s = time.perf_counter()
-        servable = Servable(
-            version.path, name=model.name, version=version.number, settings=_session_settings(self._options)
-        )
+        servable = Servable(version.path, name=model.name, version=version.number, settings=self._session_settings)
         loaded_s = time.perf_counter()
         self._metrics.loads.loaded(model.name, version.number, version.path, loaded_s - started_s)
         try:
@@ -317,16 +321,6 @@ class Manager:
         version.state = State.END
         self._metrics.forget(model.name, version.number)
         _log.info("Unloaded servable version {name: %s version: %d}", model.name, version.number)
-
-
-def _session_settings(options: Options) -> SessionSettings:
-    both = options.tensorflow_session_parallelism
-    return SessionSettings(
-        tags=tuple(options.saved_model_tags.split(",")),
-        intra_op_threads=both or options.tensorflow_intra_op_parallelism,
-        inter_op_threads=both or options.tensorflow_inter_op_parallelism,
-        gpu_memory_fraction=options.per_process_gpu_memory_fraction,
-    )
 
 
 def _number_asked_for(spec: model_pb2.ModelSpec, model: _Model) -> int | None:

@@ -55,6 +55,9 @@ class Options:
     per_process_gpu_memory_fraction: float = _flag(0.0, "share of GPU memory to take; 0 grows as needed")
     grpc_socket_path: str = _flag("", "Unix socket to serve the gRPC API on as well; alone with --port=0")
     grpc_channel_arguments: str = _flag("", "comma-separated gRPC settings: grpc.max_connection_age_ms=2000")
+    tensorflow_session_config_file: str = _flag(
+        "", "text file of ConfigProto: how sessions are made; the next three flags go before its threads"
+    )
     tensorflow_session_parallelism: int = _flag(0, "sets both of the next two")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads inside one operation; 0 is one a processor")
     tensorflow_inter_op_parallelism: int = _flag(0, "operations of one run at a time; 0 is one a processor")
@@ -98,7 +101,6 @@ WITHOUT_EFFECT = {
     "platform_config_file": "there is one platform, tensorflow",
     "remove_unused_fields_from_bundle_metagraph": "signatures are all that is kept",
     "rest_api_num_threads": "calls need no threads",
-    "tensorflow_session_config_file": "sessions take their threads from the tensorflow_*_parallelism flags",
     "thread_pool_factory_config_file": "sessions have threads of their own",
     "xla_cpu_compilation_enabled": "compile at export",
     "xla_gpu_compilation_enabled": "compile at export",

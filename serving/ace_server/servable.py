@@ -1,7 +1,7 @@
 """One loaded SavedModel version: its signatures and its runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,10 @@ from .tensors import Array
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """How a version is loaded into a session; the defaults are TensorFlow's."""
+    """How a version is loaded into a session; by default it has threads of its own, of each kind one a processor."""
 
     tags: tuple[str, ...] = ("serve",)
-    intra_op_threads: int = 0  # one a processor
-    inter_op_threads: int = 0  # one a processor
-    gpu_memory_fraction: float = 0.0  # grows as needed
+    config: config_pb2.ConfigProto = field(default_factory=lambda: config_pb2.ConfigProto(use_per_session_threads=True))
 
 
 class Servable:
@@ -42,7 +40,7 @@ class Servable:
         self.path = path
         self._callables: dict[tuple[tuple[str, ...], tuple[str, ...]], Any] = {}
         settings = settings or SessionSettings()
-        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=_session_config(settings))
+        self._session = tf.compat.v1.Session(graph=tf.Graph(), config=settings.config)
         try:
             self.signatures: Mapping[str, meta_graph_pb2.SignatureDef] = _load(self._session, path, settings.tags)
         except BaseException:
@@ -71,17 +69,6 @@ class Servable:
         """Give the session's threads and memory back. No run may be under way, and none may follow."""
         self._callables.clear()
         self._session.close()
-
-
-def _session_config(settings: SessionSettings) -> config_pb2.ConfigProto:
-    config = config_pb2.ConfigProto(
-        intra_op_parallelism_threads=settings.intra_op_threads,
-        inter_op_parallelism_threads=settings.inter_op_threads,
-        use_per_session_threads=True,
-    )
-    config.gpu_options.allow_growth = not settings.gpu_memory_fraction
-    config.gpu_options.per_process_gpu_memory_fraction = settings.gpu_memory_fraction
-    return config
 
 
 def _load(session: tf.compat.v1.Session, path: Path, tags: Sequence[str]) -> dict[str, meta_graph_pb2.SignatureDef]:

@@ -1,0 +1,72 @@
+"""ConfigProto, from TensorFlow's text files, and what the flags change of it."""
+
+import logging
+from pathlib import Path
+
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow.core.protobuf import config_pb2
+
+from .errors import ModelError, StartError, tensorflow_errors_mapped
+from .options import Options
+
+_log = logging.getLogger(__name__)
+_THREADS = ("intra_op_parallelism_threads", "inter_op_parallelism_threads")
+
+
+def session_config(options: Options) -> config_pb2.ConfigProto:
+    """How the sessions of all versions are made: what the file says, under what the flags say.
+
+    As in TensorFlow Serving, one of the tensorflow_*_parallelism flags decides both numbers of threads. Where none is
+    given it overwrites those of the file by its defaults; here those of the file hold, and the log says so.
+
+    Raises:
+        StartError: the file cannot be read, is no ConfigProto, or TensorFlow makes no session of it.
+    """
+    file = options.tensorflow_session_config_file
+    config = _read(Path(file)) if file else config_pb2.ConfigProto()
+    both = options.tensorflow_session_parallelism
+    intra, inter = (
+        both or options.tensorflow_intra_op_parallelism,
+        both or options.tensorflow_inter_op_parallelism,
+    )
+    if intra or inter:
+        config.intra_op_parallelism_threads, config.inter_op_parallelism_threads = intra, inter
+    elif any(getattr(config, name) for name in _THREADS):
+        _log.warning(
+            "The threads of %s hold here, but tensorflow_model_server takes them from its flags alone: for both, pass "
+            "--tensorflow_intra_op_parallelism=%d --tensorflow_inter_op_parallelism=%d as well",
+            file,
+            *(getattr(config, name) for name in _THREADS),
+        )
+    config.use_per_session_threads = True
+    gpu = config.gpu_options
+    if options.per_process_gpu_memory_fraction:
+        gpu.per_process_gpu_memory_fraction = options.per_process_gpu_memory_fraction
+    gpu.allow_growth = gpu.allow_growth or not gpu.per_process_gpu_memory_fraction
+    if file:
+        _try(config, file)
+    return config
+
+
+def _read(path: Path) -> config_pb2.ConfigProto:
+    try:
+        text = path.read_text()
+        config = text_format.Parse(text, config_pb2.ConfigProto())
+    except OSError as error:
+        raise StartError(f"Cannot read --tensorflow_session_config_file={path}: {error.strerror}.") from error
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise StartError(f"{path} is no text file of ConfigProto: {error}") from error
+    name, threads = _THREADS[0], config.intra_op_parallelism_threads
+    if threads < 0:  # TensorFlow would end the process
+        line = next((number for number, line in enumerate(text.splitlines(), 1) if name in line), 1)
+        raise StartError(f"{path}:{line}: {name} must not be negative, but is {threads}. 0 is one a processor.")
+    return config
+
+
+def _try(config: config_pb2.ConfigProto, file: str) -> None:
+    try:
+        with tensorflow_errors_mapped():
+            tf.compat.v1.Session(graph=tf.Graph(), config=config).close()
+    except ModelError as error:
+        raise StartError(f"TensorFlow makes no session of {file}: {error}") from error
