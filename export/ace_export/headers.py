@@ -47,7 +47,8 @@ def refusal(data: tf.Tensor, max_pixels: int) -> tf.Tensor:
     name = tf.constant([name for name, _, _ in FORMATS] + [""])[index]
     width, height = tf.strings.as_string(header.width), tf.strings.as_string(header.height)
     large = tf.strings.join([name, " of ", width, "×", height, f" pixels, more than the {max_pixels} allowed"])
-    reason = tf.where(too_large(header, max_pixels), large, header.unsupported)
+    reason = tf.where(too_large(header, max_pixels), large, "")
+    reason = tf.where(header.unsupported == "", reason, header.unsupported)
     return tf.where(data == b"", "empty", reason)
 
 

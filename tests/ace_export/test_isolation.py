@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ace_export import rare_files
 from ace_export.isolation import in_place, isolate
 
 Answer = Callable[[list[bytes]], dict[str, np.ndarray]]
@@ -17,6 +18,10 @@ BAD = {
     "truncated PNG": lambda golden: golden["png"][:2000],
     "truncated BMP": lambda golden: golden["bmp"][:2000],
     "truncated WebP": lambda golden: golden["webp"][:200],
+    "truncated GIF": lambda golden: golden["gif"][:-200],
+    "truncated CMYK JPEG": lambda golden: golden["cmyk"][:-300],
+    "bomb": lambda golden: golden["jpeg of 3.6 gigapixels"],
+    "unsupported": lambda golden: rare_files.bmp(np.zeros((2, 4), np.uint8), 2, 16),
 }
 
 
@@ -76,6 +81,25 @@ def test_good_images_have_no_error(answer: Answer, faces: list[bytes]):
 )
 def test_the_reason_is_what_the_first_bytes_tell(data: bytes, reason: str):
     assert isolate(tf.constant([data]), (96, 96)).errors.numpy().tolist() == [reason.encode()]
+
+
+def test_each_refusal_says_what_was_met(golden_images: dict[str, bytes]):
+    names = ["jpeg of 3.6 gigapixels", "png", "bmp", "empty", "text", "jpeg truncated"]
+
+    errors = isolate(tf.constant([golden_images[name] for name in names]), (96, 96), max_pixels=10_799).errors
+
+    assert [error.decode() for error in errors.numpy()] == [
+        "JPEG of 60000×60000 pixels, more than the 10799 allowed",
+        "PNG of 90×120 pixels, more than the 10799 allowed",
+        "BMP of 90×120 pixels, more than the 10799 allowed",
+        "empty",
+        "not an image (JPEG, PNG, BMP, WebP or GIF)",
+        "JPEG of 90×120 pixels, more than the 10799 allowed",
+    ]
+
+
+def test_images_are_stretched_to_a_height_and_a_width(faces: list[bytes]):
+    assert isolate(tf.constant(faces), (50, 70)).pixels.shape == (3, 50, 70, 3)
 
 
 def test_the_rows_of_a_batch_are_its_good_images_in_order_then_black_ones(faces: list[bytes]):

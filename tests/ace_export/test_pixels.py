@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ace_export import golden, pixels
+from ace_export import golden, pixels, rare_files
 from ace_export.parity import reference_pixels
 
 SIZE = (96, 96)
@@ -78,3 +78,46 @@ def test_scaling_is_xceptions():
 def test_bytes_that_are_no_image_raise():
     with pytest.raises(tf.errors.InvalidArgumentError):
         pixels.decode(tf.constant(b"not an image"))
+
+
+def test_an_image_of_more_pixels_than_allowed_raises():
+    data = READABLE[0].data  # 320×280
+
+    assert pixels.decode(tf.constant(data), max_pixels=320 * 280).shape == (320, 280, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more than 89599 pixels"):
+        pixels.decode(tf.constant(data), max_pixels=320 * 280 - 1)
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3, 10])
+def test_a_jpeg_without_its_end_raises(missing: int):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        pixels.decode(tf.constant(READABLE[0].data[:-missing]))
+
+
+@pytest.mark.parametrize("padding", [b"\0" * 100, b"\xff", b"\xff\xff"])
+def test_bytes_behind_a_jpegs_end_do_not_matter(padding: bytes):
+    data = READABLE[0].data
+
+    np.testing.assert_array_equal(pixels.decode(tf.constant(data + padding)), pixels.decode(tf.constant(data)))
+
+
+@pytest.mark.parametrize("height", [700, 1300])
+def test_resizing_a_large_image_is_that_of_opencv_bit_for_bit(height: int):
+    image = np.random.default_rng(0).integers(0, 256, (height, 900, 3), np.uint8)
+
+    np.testing.assert_array_equal(pixels.resize(tf.constant(image), (96, 120)), cv2.resize(image, (120, 96)))
+
+
+@pytest.mark.parametrize(
+    ("bits", "row_bytes", "colours"),
+    [(1, 8, 2), (4, 24, 16), (4, 24, 9), (8, 44, 256), (8, 44, 100), (24, 124, 0), (32, 164, 0)],
+)
+def test_bmps_are_those_of_opencv_bit_for_bit(bits: int, row_bytes: int, colours: int):
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 256, (30, row_bytes), np.uint8)
+    data = rare_files.bmp(rows, 41, bits, colours=rng.integers(0, 256, (colours, 4), np.uint8) if colours else None)
+    downwards = data[:22] + (-30).to_bytes(4, "little", signed=True) + data[26:]
+
+    for each in (data, downwards, data + b"more"):
+        expected = cv2.cvtColor(cv2.imdecode(np.frombuffer(each, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        np.testing.assert_array_equal(pixels.decode(tf.constant(each)), expected)
