@@ -8,6 +8,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
+BENCH := .venv-bench
+
+COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --generate-hashes \
+  --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 FACES ?= runs/faces
 FIT ?= runs/fit
@@ -18,7 +22,7 @@ IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
 
-.PHONY: help setup demo test contract bench-pixels bench-isolation check format train export serve detect loadtest protos lock clean
+.PHONY: help setup demo test contract bench-inference bench-isolation bench-pixels check format train export serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -75,14 +79,22 @@ detect: $(STAMP) ## ask SERVER about the first images under IMAGES
 loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 SECONDS=20)
 	$(BIN)/python -m ace_loadtest $(SERVER) --users $(USERS) --seconds $(SECONDS) --images $(IMAGES)
 
+bench-inference: $(BENCH)/.requirements ## CPU-ms an image: Keras, SavedModel, export, ONNX Runtime, interleaved (ARGS=--profile: by operation)
+	PYTHONPATH=clients:export $(BENCH)/bin/python export/benchmarks/inference.py $(ARGS)
+
+$(BENCH)/.requirements: requirements/bench.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
 protos: $(STAMP) ## generate the message classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc -Iclients --python_out=clients --pyi_out=clients clients/ace_client/protos/*.proto
 	$(BIN)/python -m grpc_tools.protoc -Iserving --python_out=serving --pyi_out=serving serving/ace_server/protos/*.proto
 
-lock: $(STAMP) ## resolve requirements/dev.txt anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.10 --generate-hashes \
-	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --upgrade -o requirements/dev.txt
+lock: $(STAMP) ## resolve the files under requirements/ anew from pyproject.toml
+	$(COMPILE) --extra dev --upgrade -o requirements/dev.txt
+	$(COMPILE) --extra bench --constraint requirements/dev.txt --upgrade -o requirements/bench.txt
 
 clean: ## remove the environment, caches and everything under runs/
-	rm -rf $(VENV) runs build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) runs build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
