@@ -51,11 +51,11 @@ class Bench:
         for candidate in [candidate for candidate in self._servers if candidate not in candidates]:
             self._servers.pop(candidate).stop()
 
-    def visit(self, candidate: Candidate, rate_per_s: float | None = None, *, check: bool = False) -> Round:
+    def visit(self, candidate: Candidate, rate_per_s: float = 0.0, *, check: bool = False) -> Round:
         """One round on a candidate, whose server is started where it is not up.
 
-        The steady rate is `rate_per_s`, or STEADY of what it answers at full load itself. `check` sends each image
-        alone first.
+        The steady rate is `rate_per_s`, or where that is 0 STEADY of what it answers at full load itself. `check` sends
+        each image alone first.
 
         Raises:
             TuneError: the server does not start or does not answer.
@@ -84,7 +84,7 @@ class Bench:
         return self._available_bytes() >= 2 * largest
 
 
-async def _visit(server: Server, load: Load, rate_per_s: float | None, *, check: bool) -> Round:
+async def _visit(server: Server, load: Load, rate_per_s: float, *, check: bool) -> Round:
     async with Caller(server.address, load) as caller:
         if check:
             await caller.check()

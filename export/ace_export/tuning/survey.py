@@ -29,36 +29,41 @@ class Survey:
 
 
 def survey(bench: Bench, settings: Sequence[Setting], *, rounds: int, max_p99_ms: float | None = None) -> Survey:
-    """Measure every setting once, with oneDNN if the default is faster with it; then the best in rounds.
-
-    The best setting is measured the other way too, in case the default has misled.
+    """Measure the defaults and every setting once; then the best and the defaults in rounds.
 
     Raises:
         TuneError: a server does not start or does not answer.
     """
     in_turn = 2 + min(FINALISTS, len(settings) + 1)
     walk = _Walk(bench, visits=6 + len(settings) + rounds * in_turn, starts=4 + len(settings) + in_turn)
-    default = walk.visit(UNBATCHED, None)
-    steady_per_s = STEADY * default.images_per_s
-    without = walk.visit(replace(UNBATCHED, onednn=False), steady_per_s)
-    batched = walk.visit(BATCHED, steady_per_s)
-    default += walk.visit(default.candidate, steady_per_s).rounds[0]  # again, for all that follows hangs on the two
-    without += walk.visit(without.candidate, steady_per_s).rounds[0]
-    onednn = default.images_per_s >= without.images_per_s
-    tried: list[Measurement] = []
-    for candidate in [Candidate(setting, onednn=onednn) for setting in settings]:
-        tried.append(walk.visit(candidate, steady_per_s))
-        bench.keep([])  # a server of Xception holds two gigabytes
-    tried.append(walk.visit(replace(finalists(tried, max_p99_ms)[0].candidate, onednn=not onednn), steady_per_s))
+    default = walk.visit(UNBATCHED)
+    without = walk.visit(replace(UNBATCHED, onednn=False))
+    walk.visit(BATCHED)
+    default += walk.visit(UNBATCHED).rounds[0]  # again, for all that follows hangs on the two
+    without += walk.visit(without.candidate).rounds[0]
+    bench.keep([])  # a server of Xception holds two gigabytes
+    tried = _try(walk, settings, max_p99_ms, onednn=default.images_per_s >= without.images_per_s)
     best = finalists(tried, max_p99_ms)
-    final = {candidate: Measurement(candidate) for candidate in _candidates([default, batched, *best])}
-    bench.keep(final)
+    final = {candidate: Measurement(candidate) for candidate in (UNBATCHED, BATCHED, *(one.candidate for one in best))}
     for _ in range(rounds):
         for candidate in final:
-            final[candidate] += walk.visit(candidate, steady_per_s).rounds[0]
+            final[candidate] += walk.visit(candidate).rounds[0]
     others = tuple(one for one in (without, *tried) if one.candidate not in final)
     defaults = (final.pop(UNBATCHED), final.pop(BATCHED))
-    return Survey(steady_per_s, defaults, tuple(final.values()), others)
+    return Survey(walk.steady_per_s, defaults, tuple(final.values()), others)
+
+
+def _try(walk: "_Walk", settings: Sequence[Setting], max_p99_ms: float | None, *, onednn: bool) -> list[Measurement]:
+    """Every setting with oneDNN or without; the best the other way too, and where that is better yet, all of them."""
+    tried = [walk.visit_once(Candidate(setting, onednn=onednn)) for setting in settings]
+    best = finalists(tried, max_p99_ms)[0].candidate
+    other = walk.visit_once(replace(best, onednn=not onednn))
+    tried.append(other)
+    if finalists(tried, max_p99_ms)[0] is other:  # the default has misled, as it may on a busy machine
+        rest = [setting for setting in settings if setting != best.setting]
+        walk.expect(len(rest))
+        tried += [walk.visit_once(Candidate(setting, onednn=not onednn)) for setting in rest]
+    return tried
 
 
 class _Walk:
@@ -68,10 +73,23 @@ class _Walk:
         self._bench = bench
         self._visits = visits
         self._starts = starts
+        self.steady_per_s = 0.0  # known from the first visit on
 
-    def visit(self, candidate: Candidate, rate_per_s: float | None) -> Measurement:
-        check = not self._bench.visit_s
-        one = Measurement(candidate) + self._bench.visit(candidate, rate_per_s, check=check)
+    def expect(self, more: int) -> None:
+        """There are so many more visits, each with a start."""
+        self._visits += more
+        self._starts += more
+
+    def visit_once(self, candidate: Candidate) -> Measurement:
+        """One round, after which the server is ended."""
+        one = self.visit(candidate)
+        self._bench.keep([])
+        return one
+
+    def visit(self, candidate: Candidate) -> Measurement:
+        """One round, on a server that stays up."""
+        one = Measurement(candidate) + self._bench.visit(candidate, self.steady_per_s, check=not self.steady_per_s)
+        self.steady_per_s = self.steady_per_s or STEADY * one.images_per_s
         logger.info(
             "%*d/%d  %-42s %8.3g/s   p99 %6.0f ms   %s",
             len(str(self._visits)),
@@ -90,7 +108,3 @@ class _Walk:
         left_s = (self._visits - len(visited_s)) * statistics.fmean(visited_s)
         left_s += max(0, self._starts - len(started_s)) * statistics.fmean(started_s)
         return f"about {left_s / 60:.0f} min left" if left_s >= 90 else f"about {left_s:.0f} s left"
-
-
-def _candidates(measured: Sequence[Measurement]) -> list[Candidate]:
-    return [one.candidate for one in measured]
