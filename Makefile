@@ -80,11 +80,12 @@ loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 SECONDS=20)
 	$(BIN)/python -m ace_loadtest $(SERVER) --users $(USERS) --seconds $(SECONDS) --images $(IMAGES)
 
 bench-inference: $(BENCH)/.requirements ## CPU-ms an image: Keras, SavedModel, export, ONNX Runtime, interleaved (ARGS=--profile: by operation)
-	PYTHONPATH=clients:export $(BENCH)/bin/python export/benchmarks/inference.py $(ARGS)
+	$(BENCH)/bin/python export/benchmarks/inference.py $(ARGS)
 
-$(BENCH)/.requirements: requirements/bench.txt
+$(BENCH)/.requirements: requirements/bench.txt pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 protos: $(STAMP) ## generate the message classes from the .proto files
