@@ -25,7 +25,10 @@ from .signatures import Signatures
 EXTRA: Final = Path("assets.extra")
 PATH: Final = EXTRA / "manifest.json"
 GOLDEN: Final = EXTRA / "golden"
-SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "bmp": ".bmp", "webp": ".webp", "gif": ".gif"}  # for viewers
+SUFFIXES: Final = {  # for viewers, by the first word of an image's name
+    **dict.fromkeys(("jpeg", "exif", "cmyk", "ycck"), ".jpg"),
+    **{name: f".{name}" for name in ("png", "bmp", "webp", "gif")},
+}
 LIBRARIES: Final = ("ace-detector", "tensorflow", "keras", "numpy", "opencv-python-headless")
 
 

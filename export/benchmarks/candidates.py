@@ -158,7 +158,7 @@ def _xception() -> Any:
 
 
 def _write_onnx(function: Any, path: Path) -> None:
-    """By way of a graph whose variables are constants: tf2onnx's own reading of Keras models stopped at Keras 2."""
+    """By way of a graph whose variables are constants."""
     import tf2onnx
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
