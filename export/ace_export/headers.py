@@ -70,7 +70,8 @@ def of_jpeg(data: tf.Tensor) -> Header:
 def of_png(data: tf.Tensor) -> Header:
     """string[] → its header. OpenCV may see another frame of an animation first than TensorFlow, which sees none."""
     width, height = big(head(data), (16, 4), (20, 4))
-    return Header(height, width, tf.where(holds(data, b"acTL"), "animated PNG is not supported", ""))
+    before_pixels = tf.strings.split(data[tf.newaxis], sep=b"IDAT", maxsplit=1).flat_values[0]  # where it must stand
+    return Header(height, width, tf.where(holds(before_pixels, b"acTL"), "animated PNG is not supported", ""))
 
 
 def of_bmp(data: tf.Tensor) -> Header:

@@ -6,11 +6,12 @@ import pytest
 import tensorflow as tf
 
 from ace_export import golden, headers, rare_files
+from ace_export.settings import DEFAULT_MAX_PIXELS
 
 GOLDEN = {image.name: image.data for image in golden.draw()}
 
 
-def refusal(data: bytes, max_pixels: int = headers.DEFAULT_MAX_PIXELS) -> str:
+def refusal(data: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> str:
     return headers.refusal(tf.constant(data), max_pixels).numpy().decode()
 
 
@@ -66,3 +67,9 @@ def test_a_bomb_is_refused_by_its_header_alone(data: bytes, reason: str):
 )
 def test_what_is_not_supported_is_refused_by_name(data: bytes, reason: str):
     assert refusal(data) == reason
+
+
+def test_a_png_is_no_animation_because_its_pixels_happen_to_spell_one():
+    png = rare_files.png_with_chunk(GOLDEN["png"], b"tEXt", b"Comment\0acTL", before=b"IEND")
+
+    assert refusal(png) == ""
