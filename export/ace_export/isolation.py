@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from . import headers, pixels
+from . import pixels
+from .decoding import headers
 from .settings import DEFAULT_MAX_PIXELS
 
 Unpack = Callable[[tf.Tensor], tf.Tensor]

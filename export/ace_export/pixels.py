@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import tensorflow as tf
 
-from . import decoders, headers, orientation
-from .branches import IMAGE, STRING, apart, checks
-from .gif import decode_gif
+from .decoding import decoders, headers, orientation
+from .decoding.branches import IMAGE, STRING, apart, checks
+from .decoding.gif import decode_gif
 from .settings import DEFAULT_MAX_PIXELS
 
 # Of each of `headers.FORMATS`: what its pixels are, and how they are to be turned.

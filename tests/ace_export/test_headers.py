@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ace_export import golden, headers, rare_files
+from ace_export import golden, rare_files
+from ace_export.decoding import headers
 from ace_export.settings import DEFAULT_MAX_PIXELS
 
 GOLDEN = {image.name: image.data for image in golden.draw()}

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ace_export import golden, orientation, pixels, rare_files
+from ace_export import golden, pixels, rare_files
+from ace_export.decoding import orientation
 from ace_export.rare_files import exif, jpeg_with_exif, png_with_chunk, webp_with_exif
 
 IMAGE = golden.scene(np.random.default_rng(0), 40, 60)
