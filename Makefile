@@ -17,12 +17,13 @@ FACES ?= runs/faces
 FIT ?= runs/fit
 PRESET ?= demo
 MODELS ?= runs/models
+VERSION ?= 1
 SERVER ?= 127.0.0.1:8500
 IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
 
-.PHONY: help setup demo test contract bench-inference bench-isolation bench-pixels check format train export serve detect loadtest protos lock clean
+.PHONY: help setup demo test contract bench-inference bench-isolation bench-pixels check format train export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -69,6 +70,9 @@ train: $(FACES) ## draw faces where FACES has none, and train FIT/detector.keras
 
 export: $(STAMP) ## publish FIT/detector.keras as the next version under MODELS/detector
 	$(BIN)/python -m ace_export $(FIT)/detector.keras $(MODELS)/detector
+
+tune: $(STAMP) ## find the threads and batches that VERSION=1 of MODELS/detector is served best with here, into runs/tune
+	$(BIN)/python -m ace_export tune $(MODELS)/detector/$(VERSION)
 
 serve: $(STAMP) ## serve MODELS/detector on 127.0.0.1:8500
 	$(BIN)/python -m ace_server --host=127.0.0.1 --port=8500 --model_name=detector --model_base_path=$(abspath $(MODELS))/detector --enable_batching
