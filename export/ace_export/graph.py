@@ -1,6 +1,7 @@
 """The detector as a SavedModel with the contract's signatures: decode, resize, scale, network and threshold."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class ServingGraph:
 
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Verdicts on encoded images, or the reason why not: string[n] → float32[n], string[n], string[n]."""
-        images, places, errors = self._isolated(image_bytes)
+        images, places, errors = self._read_images(image_bytes)
         prob_fake = in_place(self._prob_fake(images), places, missing=float("nan"))
         label = tf.where(errors == "", self._label(prob_fake), "")
         return {contract.PROB_FAKE: prob_fake, contract.LABEL: label, contract.ERROR: errors}
@@ -38,7 +39,7 @@ class ServingGraph:
 
     def features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """What the network's last layer sees of encoded images: string[n] → float32[n, k], string[n]."""
-        images, places, errors = self._isolated(image_bytes)
+        images, places, errors = self._read_images(image_bytes)
         features = in_place(self._network(images).features, places, missing=float("nan"))
         return {contract.FEATURE_VECTORS: features, contract.ERROR: errors}
 
@@ -59,13 +60,13 @@ class ServingGraph:
         pixels = tf.TensorSpec([None, *self.detector.input_size, 3], tf.uint8, contract.PIXELS_INPUT)
         examples = tf.TensorSpec([None], tf.string, contract.EXAMPLES)
         signatures = {
-            contract.SERVING_DEFAULT: tf.function(self.serving_default, input_signature=[image_bytes]),
-            contract.PIXELS: tf.function(self.pixels, input_signature=[pixels]),
-            contract.CLASSIFY: tf.function(self.classify, input_signature=[examples]),
-            contract.REGRESS: tf.function(self.regress, input_signature=[examples]),
+            contract.SERVING_DEFAULT: _signature(self.serving_default, image_bytes),
+            contract.PIXELS: _signature(self.pixels, pixels),
+            contract.CLASSIFY: _signature(self.classify, examples),
+            contract.REGRESS: _signature(self.regress, examples),
         }
         if self._folded.last_dense:
-            signatures[contract.FEATURES] = tf.function(self.features, input_signature=[image_bytes])
+            signatures[contract.FEATURES] = _signature(self.features, image_bytes)
         module = tf.Module()
         module.weights = [weight for weight in self._folded.weights if isinstance(weight, tf.Variable)]
         tf.saved_model.save(module, str(folder), signatures=signatures)
@@ -81,8 +82,20 @@ class ServingGraph:
         pixels = tf.TensorSpec([None, *self.detector.input_size, 3], tf.uint8)
         return tf.function(self._folded, input_signature=[pixels], jit_compile=self.xla or None)
 
-    def _isolated(self, images: tf.Tensor, **options: Any) -> Isolated:
-        return isolate(images, self.detector.input_size, max_pixels=self.max_pixels, **options)
+    @functools.cached_property
+    def _read_images(self) -> Any:
+        """string[n] → Isolated. One function for both signatures, as is the next: to build it takes a second."""
+        return self._reader()
+
+    @functools.cached_property
+    def _read_examples(self) -> Any:
+        return self._reader(unpack=_image_of)
+
+    def _reader(self, **options: Any) -> Any:
+        def read(encoded: tf.Tensor) -> Isolated:
+            return isolate(encoded, self.detector.input_size, max_pixels=self.max_pixels, **options)
+
+        return tf.function(read, autograph=False, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def _prob_fake(self, pixels: tf.Tensor) -> tf.Tensor:
         """uint8[n, height, width, 3] → float32[n]."""
@@ -91,12 +104,16 @@ class ServingGraph:
 
     def _prob_fake_of_examples(self, examples: tf.Tensor) -> tf.Tensor:
         """string[n] → float32[n], NaN where an example holds no image that can be read."""
-        images, places, _ = self._isolated(examples, unpack=_image_of)
+        images, places, _ = self._read_examples(examples)
         return in_place(self._prob_fake(images), places, missing=float("nan"))
 
     def _label(self, prob_fake: tf.Tensor) -> tf.Tensor:
         with tf.device("/cpu:0"):  # strings have no GPU kernels
             return tf.where(prob_fake >= self.detector.threshold, contract.FAKE, contract.REAL)
+
+
+def _signature(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], fed: tf.TensorSpec) -> Any:
+    return tf.function(function, autograph=False, input_signature=[fed])
 
 
 def _image_of(example: tf.Tensor) -> tf.Tensor:

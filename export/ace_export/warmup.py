@@ -5,12 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, input_pb2, predict_pb2, prediction_log_pb2, regression_pb2
 
 from ace_client import contract
 
-from . import pixels
+from .parity import reference_pixels
 
 FILE_NAME: Final = "tf_serving_warmup_requests"
 BATCH_SIZES: Final = (1, 2, 4, 8)  # those that serving/tf_serving/batching_parameters.txt allows
@@ -36,7 +37,7 @@ def _log(signature: str, images: Sequence[bytes], input_size: tuple[int, int]) -
     predict = predict_pb2.PredictRequest()
     predict.model_spec.name, predict.model_spec.signature_name = contract.MODEL_NAME, signature
     if signature == contract.PIXELS:
-        batch = tf.stack([pixels.resize(pixels.decode(tf.constant(image)), input_size) for image in images])
+        batch = np.stack([reference_pixels(image, input_size) for image in images])
         predict.inputs[contract.PIXELS_INPUT].CopyFrom(tf.make_tensor_proto(batch))
     else:
         predict.inputs[contract.IMAGE_BYTES].CopyFrom(tf.make_tensor_proto(images))
