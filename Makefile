@@ -38,7 +38,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP) ## faces → training → export → server → detection → load test with a version swap, in runs/demo (8 to 9 minutes)
+demo: $(STAMP) ## faces → training → export → server → detection → load test with a version swap, in runs/demo (9 to 10 minutes)
 	$(BIN)/python demo.py
 
 test: $(STAMP) ## run all tests

@@ -20,7 +20,7 @@ RUNS = Path("runs/demo")
 FACES, FIT, BASE_PATH, LOAD = RUNS / "faces", RUNS / "fit", RUNS / "models" / "detector", RUNS / "loadtest"
 SERVER_LOG = RUNS / "server.log"
 SERVER_READY = "Running gRPC ModelServer at "
-LOAD_S = 45  # an export beside a load on both cores takes half of it
+LOAD_S = 100  # an export and the load of a version, beside a load on both cores, take two thirds of it
 USERS = 8
 
 

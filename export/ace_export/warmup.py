@@ -17,10 +17,17 @@ FILE_NAME: Final = "tf_serving_warmup_requests"
 BATCH_SIZES: Final = (1, 2, 4, 8)  # those that serving/tf_serving/batching_parameters.txt allows
 
 
-def write(folder: Path, images: Sequence[bytes], *, signatures: Iterable[str], input_size: tuple[int, int]) -> None:
+def write(
+    folder: Path,
+    images: Sequence[bytes],
+    *,
+    signatures: Iterable[str],
+    input_size: tuple[int, int],
+    batch_sizes: Sequence[int] = BATCH_SIZES,
+) -> None:
     """A request of each signature for each batch size, into the file that TensorFlow Serving looks for."""
     with tf.io.TFRecordWriter(str(folder / FILE_NAME)) as records:
-        for signature, batch_size in itertools.product(signatures, BATCH_SIZES):
+        for signature, batch_size in itertools.product(signatures, batch_sizes):
             batch = list(itertools.islice(itertools.cycle(images), batch_size))
             records.write(_log(signature, batch, input_size).SerializeToString())
 

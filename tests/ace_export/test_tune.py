@@ -30,7 +30,9 @@ def command(*arguments: str | Path) -> list[str]:
 def small(version: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A version with warm-up records for batches of two alone: three settings to try."""
     copy = Path(shutil.copytree(version, tmp_path_factory.mktemp("models") / "detector" / "4"))
-    warmup.write(copy / "assets.extra", [image.data for image in golden.draw()[:4]], batch_sizes=[2])
+    images = [image.data for image in golden.draw()[:4]]
+    asked = {"signatures": ["serving_default"], "input_size": (96, 96), "batch_sizes": [2]}
+    warmup.write(copy / "assets.extra", images, **asked)
     return copy
 
 
