@@ -12,7 +12,7 @@ _DESCRIPTION = """\
 Starts ace_server on this machine with one thread layout and largest batch after another, sends it the images of the
 version's warm-up records, and writes what answers the most of them a second: batching_parameters.txt and
 session_config.txt for ace_server and tensorflow_model_server, tune.png, tune.json. Prints their paths.
-An Xception on two processors takes about ten minutes.
+An Xception on two processors, busy with other work, took half an hour; its 299×299 warm-up is replayed at each start.
 """
 
 
