@@ -193,12 +193,17 @@ def test_an_exporter_killed_at_any_moment_leaves_a_whole_version_or_none(detecto
         whole_s = time.monotonic() - begin_s
 
         killed = 0
-        for _ in range(6):
+        for _ in range(10):
             child = start()
-            time.sleep(moments.uniform(0, 1.1 * whole_s))
+            time.sleep(moments.uniform(0, whole_s))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            killed += exporters.stdout.readline() == f"{signal.SIGKILL}\n"
+            if exporters.stdout.readline() == f"{signal.SIGKILL}\n":
+                killed += 1
+            else:
+                whole_s *= 0.7  # the first was slow: this one had ended
+            if killed == 4:
+                break
         exporters.stdin.close()
 
     assert killed >= 2  # else little was tried

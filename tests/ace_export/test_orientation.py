@@ -97,4 +97,4 @@ def test_a_header_of_nothing_but_fill_bytes_ends():
 def test_a_png_of_nothing_but_empty_chunks_ends():
     data = PNG[:33] + rare_files.png_with_chunk(PNG, b"aaAa", b"")[33:45] * 50_000 + b"eXIf"
 
-    assert orientation.of_png(tf.constant(data)).numpy() == 0
+    assert tf.function(orientation.of_png)(tf.constant(data)).numpy() == 0  # as a graph: eagerly it takes minutes
