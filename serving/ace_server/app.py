@@ -24,6 +24,8 @@ from .monitoring_config import DEFAULT_PATH, read_metrics_path
 from .options import Options
 from .rest_api import RestApi
 from .rest_server import RestServer
+from .servable import SessionSettings
+from .session_config import runs_spread, session_config
 
 _log = logging.getLogger(__name__)
 _FLUSH_S = 1.0  # for answers that are written but not yet sent when the last call is done
@@ -44,8 +46,15 @@ async def serve(options: Options) -> int:
     parameters = read_batching_parameters(Path(file)) if file else BatchingParameters()
     models = configured_models(options)
     health, gate, metrics = Health(), Gate(), Metrics()
-    batcher = Batcher(parameters, merging=options.enable_batching, metrics=metrics.runs)
-    manager = Manager(options, batcher, announce=health.show, metrics=metrics)
+    sessions = SessionSettings(tuple(options.saved_model_tags.split(",")), session_config(options))
+    batcher = Batcher(
+        parameters,
+        merging=options.enable_batching,
+        spread=runs_spread(sessions.config),
+        max_bytes=options.max_in_flight_bytes,
+        metrics=metrics.runs,
+    )
+    manager = Manager(options, batcher, sessions, announce=health.show, metrics=metrics)
     _show_samples(metrics, manager, batcher)
     packed_outputs = options.enable_serialization_as_tensor_content
     inference = Inference(manager, batcher, metrics.calls, packed_outputs=packed_outputs)
@@ -100,6 +109,7 @@ def _rest_server(
 def _show_samples(metrics: Metrics, manager: Manager, batcher: Batcher) -> None:
     version = ("model_name", "version")
     metrics.sample("ace_server_queue_rows", "Rows that wait for a run.", version, batcher.waiting)
+    metrics.sample("ace_server_in_flight_bytes", "Inputs that wait or run.", (), batcher.admission.bytes_held)
     metrics.sample("ace_server_version_state", "1 for the state of each version.", (*version, "state"), manager.states)
 
 

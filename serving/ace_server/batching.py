@@ -3,6 +3,9 @@
 Batching is continuous: a runner that becomes free takes at once what has queued, up to `max_batch_size` rows. Only
 while a runner idles does a part-filled batch wait, for at most `batch_timeout_micros`. Without batching the same
 runners take one request at a time, so that many callers never mean many runs at once.
+
+Where one run spreads over all processors (`spread`), a second one beside it makes both slower and gains only what the
+first leaves idle. So runs go one at a time while few requests wait, and one more for every few that do.
 """
 
 import asyncio
@@ -13,13 +16,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .admission import Admission
 from .config import BatchingParameters
-from .errors import CallError, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
+from .errors import CallError, FailedPrecondition, InvalidArgument
 from .metrics import Run, RunMetrics
 from .servable import Servable
 from .tensors import Array
 
-_MAX_WAITING_UNBATCHED = 1000  # requests of one queue
+_BACKLOG_PER_RUN = 2  # waiting requests for which one more run that spreads over all processors is worth its delay
 
 _Outcome = list[Array] | Exception
 
@@ -68,11 +72,25 @@ class _Queue:
 class Batcher:
     """The runners and what waits for them. Used from one event loop; the runs are in threads of its own."""
 
-    def __init__(self, parameters: BatchingParameters, *, merging: bool, metrics: RunMetrics | None = None) -> None:
-        """Without `merging`, all that counts of `parameters` is how many runners there are."""
+    def __init__(
+        self,
+        parameters: BatchingParameters,
+        *,
+        merging: bool,
+        spread: bool = False,
+        max_bytes: int = 0,
+        metrics: RunMetrics | None = None,
+    ) -> None:
+        """Without `merging`, all that counts of `parameters` is how many runners there are.
+
+        `spread` says that one run may take all processors; the inputs of all requests together may take `max_bytes`
+        (0: without limit).
+        """
         self._parameters = parameters
         self._merging = merging
+        self._spread = spread
         self._metrics = metrics or RunMetrics()
+        self.admission = Admission(parameters, merging=merging, max_bytes=max_bytes)
         self._max_rows = parameters.max_batch_size if merging else 1
         self._queues: dict[Hashable, _Queue] = {}
         self._idle_runners = parameters.num_batch_threads
@@ -88,27 +106,27 @@ class Batcher:
         Raises:
             InvalidArgument: with batching, the inputs have no common number of rows, or more than `max_batch_size`.
             Unavailable: with batching, the queue is full.
-            ResourceExhausted: without batching, too many requests wait.
+            ResourceExhausted: too many requests wait, or too many bytes.
             ModelError: TensorFlow failed on this request.
         """
         loop = asyncio.get_running_loop()
         rows = _rows(feeds) if self._merging else 1
         key = _key(servable, feeds, fetches)
         queue = self._queues.get(key) or _Queue(key, servable, fetches)
-        self._refuse_overload(queue, rows)
-        wait_s = self._parameters.batch_timeout_micros / 1e6 if self._merging and self._idle_runners else 0.0
-        queued_s = loop.time()
-        task = _Task(feeds, rows, queued_s, queued_s + wait_s, loop.create_future())
-        queue.add(task)
-        self._queues[key] = queue
-        self._dispatch()
-        try:
-            return await task.result
-        except asyncio.CancelledError:
-            if queue.discard(task):
-                self._metrics.dropped(servable.name, servable.version, "cancelled")
-            self._forget_if_empty(queue)
-            raise
+        with self.admission.admitted(feeds, rows, queue.rows):
+            wait_s = self._parameters.batch_timeout_micros / 1e6 if self._merging and self._idle_runners else 0.0
+            queued_s = loop.time()
+            task = _Task(feeds, rows, queued_s, queued_s + wait_s, loop.create_future())
+            queue.add(task)
+            self._queues[key] = queue
+            self._dispatch()
+            try:
+                return await task.result
+            except asyncio.CancelledError:
+                if queue.discard(task):
+                    self._metrics.dropped(servable.name, servable.version, "cancelled")
+                self._forget_if_empty(queue)
+                raise
 
     def busy_with(self, servable: Servable) -> bool:
         """Whether a request for this servable waits or runs."""
@@ -123,26 +141,10 @@ class Batcher:
             rows[labels] = rows.get(labels, 0) + queue.rows
         return rows
 
-    def _refuse_overload(self, queue: _Queue, rows: int) -> None:
-        limits = self._parameters
-        if not self._merging:
-            if queue.rows >= _MAX_WAITING_UNBATCHED:
-                raise ResourceExhausted(
-                    f"{queue.rows} requests are waiting already. Send fewer, or to another replica."
-                )
-        elif rows > limits.max_batch_size:
-            raise InvalidArgument(f"Task size {rows} is larger than maximum input batch size {limits.max_batch_size}")
-        elif queue.rows + rows > limits.max_enqueued_batches * limits.max_batch_size:
-            raise Unavailable(
-                "The batch scheduling queue to which this task was submitted is full; currently "
-                f"{-(-queue.rows // limits.max_batch_size)} batches enqueued and max_enqueued_batches is "
-                f"{limits.max_enqueued_batches}"
-            )
-
     def _dispatch(self) -> None:
         """Start a run for each idle runner that finds a queue ready, and come back when the next one will be."""
         loop = asyncio.get_running_loop()
-        while self._idle_runners and self._queues:
+        while self._queues and self._may_run():
             ready = [queue for queue in self._queues.values() if self._is_ready(queue, loop.time())]
             if not ready:
                 self._wake_at(min(queue.tasks[0].ready_s for queue in self._queues.values()))
@@ -154,6 +156,14 @@ class Batcher:
             run = loop.create_task(self._run(queue, tasks))
             self._runs[run] = queue.servable
             run.add_done_callback(self._runs.pop)
+
+    def _may_run(self) -> bool:
+        """Whether there is a runner for what waits, and its run is worth what it takes from those under way."""
+        if not self._spread:
+            return self._idle_runners > 0
+        running = self._parameters.num_batch_threads - self._idle_runners
+        waiting = sum(len(queue.tasks) for queue in self._queues.values())
+        return self._idle_runners > 0 and running <= waiting // _BACKLOG_PER_RUN
 
     def _is_ready(self, queue: _Queue, now_s: float) -> bool:
         return queue.rows >= self._max_rows or queue.tasks[0].ready_s <= now_s
@@ -175,6 +185,8 @@ class Batcher:
             outcomes = await loop.run_in_executor(self._threads, self._outcomes, queue, tasks)
         except Exception as error:  # the run's last line of defence: its callers must hear of it
             outcomes = [error] * len(tasks)
+        busy_runners = self._parameters.num_batch_threads - self._idle_runners
+        self.admission.ran(sum(task.rows for task in tasks), loop.time() - started_s, busy_runners)
         self._idle_runners += 1
         self._dispatch()
         self._count(queue.servable, tasks, started_s)

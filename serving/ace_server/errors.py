@@ -34,6 +34,7 @@ class CallError(ServerError):
     """A call is answered with `code` and the message instead of a response."""
 
     code: grpc.StatusCode = grpc.StatusCode.INTERNAL
+    retry_after_s: float | None = None  # when the same call may succeed, where it may
 
 
 class InvalidArgument(CallError):
@@ -58,12 +59,14 @@ class ResourceExhausted(CallError):
     """Expected under overload: send less, or to another replica."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    retry_after_s: float | None = 1.0
 
 
 class Unavailable(CallError):
     """Expected while loading, draining or with a full queue: the same call may succeed in a moment."""
 
     code = grpc.StatusCode.UNAVAILABLE
+    retry_after_s: float | None = 1.0
 
 
 class DeadlineExceeded(CallError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
@@ -77,10 +78,17 @@ async def _errors_sent(context: Context) -> AsyncIterator[None]:
     try:
         yield
     except CallError as error:
-        await context.abort(error.code, _cut(str(error)))
+        await context.abort(error.code, _cut(str(error)), _pushback(error))
     except Exception:  # the call's last line of defence: a stranger learns that it failed, the log learns why
         _log.exception("A call failed in a way that nobody foresaw")
         await context.abort(grpc.StatusCode.INTERNAL, "Internal error; the server's log has the details.")
+
+
+def _pushback(error: CallError) -> tuple[tuple[str, str], ...]:
+    """The trailing metadata by which gRPC's retries are told when to try again (gRFC A6)."""
+    if error.retry_after_s is None:
+        return ()
+    return (("grpc-retry-pushback-ms", str(math.ceil(error.retry_after_s * 1000))),)
 
 
 def _cut(message: str) -> str:

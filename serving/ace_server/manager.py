@@ -22,7 +22,7 @@ from .model_config import ModelConfig
 from .options import Options
 from .repository import versions_under
 from .servable import Servable, SessionSettings
-from .session_config import session_config
+from .trial import Trial
 from .warmup import warm_up
 
 _log = logging.getLogger(__name__)
@@ -73,23 +73,27 @@ class Manager:
         self,
         options: Options,
         batcher: Batcher,
+        sessions: SessionSettings,
         *,
         announce: Callable[[Mapping[str, bool]], Awaitable[None]],
         metrics: Metrics | None = None,
     ) -> None:
-        """Nothing is served before the first `apply`. `announce` is told what `ready` says whenever that changes.
-
-        Raises:
-            StartError: the file of the session's configuration is not as it must be.
-        """
+        """Nothing is served before the first `apply`. `announce` is told what `ready` says whenever that changes."""
         self._announce = announce
         self._announced: Mapping[str, bool] = {}
         self._options = options
-        self._session_settings = SessionSettings(tuple(options.saved_model_tags.split(",")), session_config(options))
+        self._sessions = sessions
+        self._trial = Trial(
+            tags=sessions.tags,
+            config=sessions.config.SerializeToString(),
+            warmup_iterations=options.num_request_iterations_for_warmup if options.enable_model_warmup else 0,
+            timeout_s=options.trial_timeout_seconds,
+        )
         self._metrics = metrics or Metrics()
         self._batcher = batcher
         self._models: dict[str, _Model] = {}
         self._loader = ThreadPoolExecutor(max(1, options.num_load_threads), thread_name_prefix="loader")
+        self._loads = asyncio.Semaphore(max(1, options.num_load_threads))  # trials included
         self._unloads: set[asyncio.Task[None]] = set()
         self._applying = asyncio.Lock()
 
@@ -249,9 +253,12 @@ class Manager:
         for left in range(self._options.max_num_load_retries, -1, -1):
             version.state = State.LOADING
             try:
-                version.servable = await asyncio.get_running_loop().run_in_executor(
-                    self._loader, self._load_and_warm, model, version
-                )
+                async with self._loads:
+                    if self._options.trial_load and self._has_to_lose(version):
+                        await self._trial.run(version.path)
+                    version.servable = await asyncio.get_running_loop().run_in_executor(
+                        self._loader, self._load_and_warm, model, version
+                    )
                 version.state, version.error = State.AVAILABLE, None
                 break
             except CallError as error:
@@ -268,9 +275,14 @@ class Manager:
         if not self._applying.locked():
             await self._announce_changes()
 
+    def _has_to_lose(self, version: Version) -> bool:
+        """Whether there is any version but this one that is served or is to be."""
+        others = (other for model in self._models.values() for other in model.versions.values() if other is not version)
+        return any(other.servable or other.loading for other in others)
+
     def _load_and_warm(self, model: _Model, version: Version) -> Servable:
         started_s = time.perf_counter()
-        servable = Servable(version.path, name=model.name, version=version.number, settings=self._session_settings)
+        servable = Servable(version.path, name=model.name, version=version.number, settings=self._sessions)
         loaded_s = time.perf_counter()
         self._metrics.loads.loaded(model.name, version.number, version.path, loaded_s - started_s)
         try:

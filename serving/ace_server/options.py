@@ -45,6 +45,10 @@ class Options:
     )
     max_num_load_retries: int = _flag(5, "how often a version that did not load is tried again")
     load_retry_interval_micros: int = _flag(60_000_000, "microseconds between two tries to load a version")
+    trial_load: bool = _flag(
+        True, "load and warm a version in a child process first, where the server has anything to lose"
+    )
+    trial_timeout_seconds: float = _flag(600.0, "seconds after which a version that is being tried has failed")
     enable_model_warmup: bool = _flag(True, "run the warm-up records of a version before it takes traffic")
     enable_batching: bool = _flag(False, "merge waiting requests into one run")
     batching_parameters_file: str = _flag("", "text file of BatchingParameters; needs --enable_batching")
@@ -61,6 +65,7 @@ class Options:
     tensorflow_session_parallelism: int = _flag(0, "sets both of the next two")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads inside one operation; 0 is one a processor")
     tensorflow_inter_op_parallelism: int = _flag(0, "operations of one run at a time; 0 is one a processor")
+    max_in_flight_bytes: int = _flag(2**30, "bytes that the inputs of all unanswered requests may take; 0 is no limit")
     drain_seconds: float = _flag(30.0, "seconds that calls in flight get to finish after SIGTERM")
 
     def __post_init__(self) -> None:

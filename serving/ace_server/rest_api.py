@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import re
 import zlib
 from collections.abc import Callable, Coroutine, Mapping
@@ -47,7 +48,6 @@ _CORS_HEADERS = {
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Content-Type",
 }
-_RETRY = {"Retry-After": "1"}  # seconds, with what another try may help against
 _HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.FAILED_PRECONDITION: 400,
@@ -68,7 +68,9 @@ _T = TypeVar("_T")
 
 
 class _BodyTooLarge(ResourceExhausted):
-    """The one error that has an HTTP status of its own, 413."""
+    """The one error that has an HTTP status of its own, 413; no other try helps."""
+
+    retry_after_s = None
 
 
 class RestApi:
@@ -139,7 +141,9 @@ class RestApi:
     def _refusal(self, error: CallError) -> Response:
         """The one place where an error becomes an HTTP answer."""
         status = 413 if isinstance(error, _BodyTooLarge) else _HTTP_STATUS.get(error.code, 500)
-        headers = {**self._cors_headers, **(_RETRY if status in (429, 503) else {})}
+        headers = dict(self._cors_headers)
+        if error.retry_after_s is not None:
+            headers["Retry-After"] = str(math.ceil(error.retry_after_s))  # seconds
         return Response(json.dumps({"error": str(error)}), status, headers, media_type="application/json")
 
     async def _answer(self, request: Request, path: str) -> str:

@@ -49,6 +49,11 @@ def session_config(options: Options) -> config_pb2.ConfigProto:
     return config
 
 
+def runs_spread(config: config_pb2.ConfigProto) -> bool:
+    """Whether one run may take all processors: its threads are not limited, and no GPU does the work."""
+    return config.intra_op_parallelism_threads != 1 and not tf.config.list_physical_devices("GPU")
+
+
 def _read(path: Path) -> config_pb2.ConfigProto:
     try:
         text = path.read_text()

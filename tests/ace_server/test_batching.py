@@ -11,11 +11,12 @@ LONG_S = 0.3  # how long the only runner is kept busy while requests queue behin
 
 
 class Runner:
-    """A batcher with one runner over the probe; requests are made by signature and values."""
+    """A batcher over the probe; requests are made by signature and values."""
 
-    def __init__(self, probe, *, merging=True, **parameters):
+    def __init__(self, probe, *, merging=True, runners=1, spread=False, **parameters):
         self._probe = probe
-        self._batcher = Batcher(BatchingParameters(num_batch_threads=1, **parameters), merging=merging)
+        parameters = BatchingParameters(num_batch_threads=runners, **parameters)
+        self._batcher = Batcher(parameters, merging=merging, spread=spread)
 
     def submit(self, signature, values, *outputs):
         """A task that resolves to the named outputs, as lists."""
@@ -216,3 +217,17 @@ def test_a_servable_is_busy_until_its_last_run_has_ended_even_if_the_caller_has_
         return while_running
 
     assert asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("waiting", "joins"), [(1, False), (2, True)])
+def test_a_run_that_takes_all_processors_is_joined_only_where_several_requests_wait(probe, waiting, joins):
+    async def scenario():
+        runner = Runner(probe, merging=False, runners=2, spread=True)
+        spin = await runner.occupied()
+        quick = [runner.submit("serving_default", x(0), "y") for _ in range(waiting)]
+        await asyncio.wait([spin, quick[0]], return_when=asyncio.FIRST_COMPLETED)
+        joined = not spin.done()
+        await asyncio.gather(spin, *quick)
+        return joined
+
+    assert asyncio.run(scenario()) is joins

@@ -1,5 +1,6 @@
 """Real servers in processes of their own, asked over gRPC."""
 
+import os
 import shutil
 import signal
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -175,6 +177,19 @@ def test_a_call_past_its_deadline_is_dropped_from_the_queue(serve, probe_path, t
     assert caller.outputs(0)["spins"].tolist() == [1]  # the blocking one
 
 
+def test_overload_is_refused_with_the_time_of_another_try(serve, probe_path):
+    server = serve(probe_path.parent, "--model_name=probe", "--max_in_flight_bytes=100")
+    caller = Caller(server.address)
+    slow = caller.spin(LONG_S)
+    time.sleep(LONG_S / 4)
+    with pytest.raises(grpc.RpcError, match="--max_in_flight_bytes=100") as refused:
+        caller.y(*range(50))
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert int(dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"]) > 0
+    assert slow.result()
+
+
 def test_a_new_version_takes_over_without_a_failed_call(serve, base_path, write_probe):
     server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=0.1")
     answers, stop = [], threading.Event()
@@ -199,7 +214,7 @@ def test_a_new_version_takes_over_without_a_failed_call(serve, base_path, write_
 
 
 def test_a_call_in_flight_finishes_on_the_version_that_it_began_on(serve, base_path, write_probe):
-    server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=0.1")
+    server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=0.1", "--notrial_load")
     caller = Caller(server.address)
     slow = caller.spin(LONG_S)
     write_probe(base_path / "2")
@@ -221,10 +236,30 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving(serve, base_pat
     assert caller.y(0) == ([2], 1)
 
 
+def test_a_version_that_crashes_while_it_is_tried_leaves_the_old_one_serving(serve, base_path, write_probe):
+    server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0")
+    caller = Caller(server.address)
+    write_probe(base_path / "2")
+    os.kill(first_child(server.process.pid), signal.SIGSEGV)
+    caller.wait_for(2, "END")
+
+    assert "ended with SIGSEGV" in caller.states()[2][1]
+    assert caller.y(0) == ([2], 1)
+
+
+def first_child(pid, timeout_s=30):
+    """The process that this one starts next, or has started."""
+    deadline_s = time.monotonic() + timeout_s
+    while not (pids := Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"process {pid} has started none")
+        time.sleep(0.01)
+    return int(pids[0])
+
+
 def test_a_version_is_tried_again_until_it_loads(serve, base_path, write_probe, tmp_path):
-    server = serve(
-        base_path, "--model_name=probe", "--file_system_poll_wait_seconds=0.1", "--load_retry_interval_micros=200000"
-    )
+    at_once = ("--file_system_poll_wait_seconds=0.1", "--load_retry_interval_micros=200000", "--notrial_load")
+    server = serve(base_path, "--model_name=probe", *at_once)
     (base_path / "2").mkdir()  # a copy that has only begun
     server.wait_for_log("Trying version 2")
     shutil.copytree(write_probe(tmp_path / "elsewhere" / "2"), base_path / "2", dirs_exist_ok=True)
