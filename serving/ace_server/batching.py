@@ -9,6 +9,7 @@ first leaves idle. So runs go one at a time while few requests wait, and one mor
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from .admission import Admission
 from .config import BatchingParameters
 from .errors import CallError, FailedPrecondition, InvalidArgument
 from .metrics import Run, RunMetrics
+from .quickness import Quickness
 from .servable import Servable
 from .tensors import Array
 
@@ -91,6 +93,7 @@ class Batcher:
         self._spread = spread
         self._metrics = metrics or RunMetrics()
         self.admission = Admission(parameters, merging=merging, max_bytes=max_bytes)
+        self._quickness = Quickness()
         self._max_rows = parameters.max_batch_size if merging else 1
         self._queues: dict[Hashable, _Queue] = {}
         self._idle_runners = parameters.num_batch_threads
@@ -152,6 +155,10 @@ class Batcher:
             queue = min(ready, key=lambda queue: queue.tasks[0].ready_s)
             tasks = queue.take(self._max_rows)
             self._forget_if_empty(queue)
+            if self._quickness.on_the_loop(queue.servable, queue.fetches):
+                started_s = loop.time()
+                self._finish(queue, tasks, self._attempt(queue, tasks), started_s)
+                continue
             self._idle_runners -= 1
             run = loop.create_task(self._run(queue, tasks))
             self._runs[run] = queue.servable
@@ -180,15 +187,14 @@ class Batcher:
     async def _run(self, queue: _Queue, tasks: Sequence[_Task]) -> None:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
-        outcomes: Sequence[_Outcome]
-        try:
-            outcomes = await loop.run_in_executor(self._threads, self._outcomes, queue, tasks)
-        except Exception as error:  # the run's last line of defence: its callers must hear of it
-            outcomes = [error] * len(tasks)
+        outcomes = await loop.run_in_executor(self._threads, self._attempt, queue, tasks)
         busy_runners = self._parameters.num_batch_threads - self._idle_runners
         self.admission.ran(sum(task.rows for task in tasks), loop.time() - started_s, busy_runners)
         self._idle_runners += 1
         self._dispatch()
+        self._finish(queue, tasks, outcomes, started_s)
+
+    def _finish(self, queue: _Queue, tasks: Sequence[_Task], outcomes: Sequence[_Outcome], started_s: float) -> None:
         self._count(queue.servable, tasks, started_s)
         for task, outcome in zip(tasks, outcomes, strict=True):
             if task.result.done():  # the caller has gone
@@ -208,18 +214,31 @@ class Batcher:
         )
         self._metrics.ran(servable.name, servable.version, run, merging=self._merging)
 
+    def _attempt(self, queue: _Queue, tasks: Sequence[_Task]) -> Sequence[_Outcome]:
+        try:
+            return self._outcomes(queue, tasks)
+        except Exception as error:  # the run's last line of defence: its callers must hear of it
+            return [error] * len(tasks)
+
     def _outcomes(self, queue: _Queue, tasks: Sequence[_Task]) -> list[_Outcome]:
         """Each task's outputs. Where a merged run fails, each runs alone: only the bad one gets the error."""
         try:
             if not self._merging:
-                return [queue.servable.run(tasks[0].feeds, queue.fetches)]
+                return [self._values(queue, tasks[0].feeds)]
             rows = [task.rows for task in tasks]
             merged = _merge([task.feeds for task in tasks], self._parameters.padded(sum(rows)))
-            return _split(queue.servable.run(merged, queue.fetches), rows, self._parameters.padded(sum(rows)))
+            return _split(self._values(queue, merged), rows, self._parameters.padded(sum(rows)))
         except CallError as error:
             if len(tasks) == 1:
                 return [error]
             return [outcome for task in tasks for outcome in self._outcomes(queue, [task])]
+
+    def _values(self, queue: _Queue, feeds: Mapping[str, Array]) -> list[Array]:
+        started_s = time.perf_counter()
+        in_one_thread = self._quickness.in_one_thread(queue.servable, queue.fetches)
+        values = queue.servable.run(feeds, queue.fetches, in_one_thread=in_one_thread)
+        self._quickness.ran(queue.servable, queue.fetches, time.perf_counter() - started_s)
+        return values
 
 
 def _rows(feeds: Mapping[str, Array]) -> int:
