@@ -4,9 +4,7 @@ import asyncio
 import logging
 import signal
 from pathlib import Path
-from typing import Any
 
-import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
@@ -15,6 +13,7 @@ from .batching import Batcher
 from .config import BatchingParameters, read_batching_parameters
 from .errors import CallError, StartError
 from .grpc_api import Gate, ModelService, PredictionService
+from .grpc_server import bind, bind_admin, new_server
 from .health import SERVICES, Health
 from .inference import Inference
 from .manager import Manager
@@ -22,18 +21,15 @@ from .metrics import Metrics
 from .model_config import configured_models, read_model_config
 from .monitoring_config import DEFAULT_PATH, read_metrics_path
 from .options import Options
+from .reloads import model_roots, reload_refused, reload_within
 from .rest_api import RestApi
 from .rest_server import RestServer
+from .security import Security
 from .servable import SessionSettings
 from .session_config import runs_spread, session_config
 
 _log = logging.getLogger(__name__)
 _FLUSH_S = 1.0  # for answers that are written but not yet sent when the last call is done
-_CHANNEL_OPTIONS = {
-    "grpc.max_receive_message_length": -1,
-    "grpc.max_send_message_length": -1,
-    "grpc.so_reuseport": 0,  # a second server on the port must fail, not take half of the calls
-}
 
 
 async def serve(options: Options) -> int:
@@ -58,16 +54,25 @@ async def serve(options: Options) -> int:
     _show_samples(metrics, manager, batcher)
     packed_outputs = options.enable_serialization_as_tensor_content
     inference = Inference(manager, batcher, metrics.calls, packed_outputs=packed_outputs)
-    rest = _rest_server(options, manager, batcher, gate, metrics)
-    server = grpc.aio.server(options=_channel_options(options))
+    security = Security(options)
+    api = _rest_api(options, manager, batcher, gate, metrics)
+    rest = RestServer(api.app, options, security, flush_s=_FLUSH_S) if api else None
+    server = new_server(options, security)
     prediction_service = PredictionService(inference, gate, metrics)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction_service, server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, manager), server)
+    reload, admin = reload_within(model_roots(options, models), manager), None
+    if options.admin_port:
+        admin = new_server(options, security)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload), admin)
+        reload = reload_refused(bind_admin(admin, options, security))
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload), server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection((*SERVICES, reflection.SERVICE_NAME), server)
-    addresses = _bind(server, options)
+    addresses = bind(server, options, security)
     await health.show(dict.fromkeys(models, False))
     await server.start()
+    if admin:
+        await admin.start()
     if rest:
         await rest.start()
     _cancel_on_signal()
@@ -80,7 +85,7 @@ async def serve(options: Options) -> int:
         _log.info("Running gRPC ModelServer at %s ...", " and ".join(addresses))
         if rest:
             _log.info("Exporting HTTP/REST API at:%s ...", rest.address)
-        await asyncio.gather(manager.watch(), _watch_model_config(options, manager))
+        await asyncio.gather(manager.watch(), _watch_model_config(options, manager), security.follow())
     except asyncio.CancelledError:
         _log.info("Draining: new calls are refused, those in flight have %g s", options.drain_seconds)
         await health.enter_graceful_shutdown()
@@ -89,21 +94,20 @@ async def serve(options: Options) -> int:
     finally:
         if rest:
             await rest.stop()
+        if admin:
+            await admin.stop(_FLUSH_S)
         await server.stop(_FLUSH_S)
     return 1 if unanswered else 0
 
 
-def _rest_server(
-    options: Options, manager: Manager, batcher: Batcher, gate: Gate, metrics: Metrics
-) -> RestServer | None:
-    """The REST API on its port, where one is wanted."""
+def _rest_api(options: Options, manager: Manager, batcher: Batcher, gate: Gate, metrics: Metrics) -> RestApi | None:
+    """The REST API, where one is wanted."""
     file = options.monitoring_config_file
     metrics_path = read_metrics_path(Path(file)) if file else DEFAULT_PATH
     if not options.rest_api_port:
         return None
     inference = Inference(manager, batcher, metrics.calls, packed_outputs=True)
-    api = RestApi(inference, gate, metrics, options=options, ready=manager.ready, metrics_path=metrics_path)
-    return RestServer(api.app, host=options.host, port=options.rest_api_port, flush_s=_FLUSH_S)
+    return RestApi(inference, gate, metrics, options=options, ready=manager.ready, metrics_path=metrics_path)
 
 
 def _show_samples(metrics: Metrics, manager: Manager, batcher: Batcher) -> None:
@@ -137,36 +141,6 @@ def _content(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
-
-
-def _channel_options(options: Options) -> list[tuple[str, Any]]:
-    """GRPC's settings: ours, then those of --grpc_channel_arguments."""
-    settings: dict[str, Any] = dict(_CHANNEL_OPTIONS)
-    for argument in filter(None, options.grpc_channel_arguments.split(",")):
-        name, _, value = argument.partition("=")
-        settings[name.strip()] = int(value) if value.strip().lstrip("-").isdecimal() else value.strip()
-    return list(settings.items())
-
-
-def _bind(server: grpc.aio.Server, options: Options) -> list[str]:
-    """The addresses that the gRPC API listens on."""
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    addresses = []
-    if options.port or not options.grpc_socket_path:
-        addresses.append(f"{host}:{_listen(server, f'{host}:{options.port}')}")
-    if options.grpc_socket_path:
-        addresses.append(f"unix:{options.grpc_socket_path}")
-        _listen(server, addresses[-1])
-    return addresses
-
-
-def _listen(server: grpc.aio.Server, address: str) -> int:
-    try:
-        return server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise StartError(
-            f"Cannot listen on {address}: it is in use, or not this machine's. Pass another --port, or --host."
-        ) from error
 
 
 def _cancel_on_signal() -> None:

@@ -5,6 +5,8 @@ ServerError
 └── CallError                a call cannot be answered; `code` is its gRPC status
     ├── InvalidArgument      the request is wrong whatever the server's state
     ├── FailedPrecondition   the request does not fit the model that it names
+    ├── Unauthenticated      the caller has not said who it is, by a token that the server knows
+    ├── PermissionDenied     nothing that this caller may do, or not on this port
     ├── NotFound             no such model, version or field
     ├── ResourceExhausted    more work is waiting than the server takes on
     ├── Unavailable          not now: loading, draining, queue full
@@ -47,6 +49,18 @@ class FailedPrecondition(CallError):
     """The caller's mistake, about this model: a signature or a shape that it does not have."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class Unauthenticated(CallError):
+    """Expected where tokens are asked for: a call without a known one."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class PermissionDenied(CallError):
+    """What the operator has not allowed callers to do; the message says how to allow it."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
 
 
 class NotFound(CallError):

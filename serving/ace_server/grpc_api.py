@@ -22,9 +22,8 @@ from tensorflow_serving.apis import (
 
 from .errors import CallError, Unavailable
 from .inference import Inference
-from .manager import Manager
 from .metrics import Metrics
-from .model_config import models_of
+from .reloads import Reload
 
 _log = logging.getLogger(__name__)
 _MAX_MESSAGE_CHARACTERS = 1024  # TensorFlow Serving cuts longer ones, as they travel in a header
@@ -150,9 +149,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """tensorflow.serving.ModelService."""
 
-    def __init__(self, inference: Inference, manager: Manager) -> None:
+    def __init__(self, inference: Inference, reload: Reload) -> None:
         self._inference = inference
-        self._manager = manager
+        self._reload = reload
 
     async def GetModelStatus(
         self, request: get_model_status_pb2.GetModelStatusRequest, context: Context
@@ -166,7 +165,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     ) -> model_management_pb2.ReloadConfigResponse:
         """Serve the models of the request and no others; answered once they are loaded, with nothing changed if not."""
         async with _errors_sent(context):
-            await self._manager.apply(models_of(request.config))
+            await self._reload(request.config)
             response = model_management_pb2.ReloadConfigResponse()
             response.status.SetInParent()
             return response

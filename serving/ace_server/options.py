@@ -59,6 +59,16 @@ class Options:
     per_process_gpu_memory_fraction: float = _flag(0.0, "share of GPU memory to take; 0 grows as needed")
     grpc_socket_path: str = _flag("", "Unix socket to serve the gRPC API on as well; alone with --port=0")
     grpc_channel_arguments: str = _flag("", "comma-separated gRPC settings: grpc.max_connection_age_ms=2000")
+    ssl_config_file: str = _flag("", "text file of SSLConfig: TLS on all ports; read again when it changes")
+    bearer_token_file: str = _flag(
+        "", "file of tokens, one a line: calls but those for health need one; read again when it changes"
+    )
+    model_roots: str = _flag(
+        "", "comma-separated folders that a reload may load from; empty: those that the base paths lie in, /: any"
+    )
+    admin_port: int = _flag(
+        0, "TCP port of 127.0.0.1 for reloads, refused elsewhere; 0 takes them on --port, -1 takes a free one"
+    )
     tensorflow_session_config_file: str = _flag(
         "", "text file of ConfigProto: how sessions are made; the next three flags go before its threads"
     )
@@ -114,7 +124,6 @@ WITHOUT_EFFECT = {
 REFUSED = {
     "enable_per_model_batching_parameters": "one --batching_parameters_file serves all models",
     "prefer_tflite_model": "TF Lite models are not served; export a SavedModel",
-    "ssl_config_file": "TLS is not offered yet; put a proxy that ends TLS in front",
     "use_alts_credentials": "ALTS is not offered; put a proxy in front",
 }
 

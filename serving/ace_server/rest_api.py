@@ -93,7 +93,9 @@ class RestApi:
         self._ready = ready
         self._max_bytes = options.rest_api_max_request_bytes
         self._timeout_ms = options.rest_api_timeout_in_ms
-        self._cors_headers = _CORS_HEADERS if options.rest_api_enable_cors_support else {}
+        self._cors_headers = dict(_CORS_HEADERS) if options.rest_api_enable_cors_support else {}
+        if self._cors_headers and options.bearer_token_file:
+            self._cors_headers["Access-Control-Allow-Headers"] += ", Authorization"
         self._methods = {"predict": self._predict, "classify": self._classify, "regress": self._regress}
         routes = [Route("/healthz", self._healthz), Route("/readyz", self._readyz)]
         if metrics_path:

@@ -10,6 +10,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from .errors import StartError
+from .options import Options
+from .security import Security
 
 _log = logging.getLogger(__name__)
 _FREE_PORT = -1
@@ -27,12 +29,15 @@ class _Uvicorn(uvicorn.Server):
 class RestServer:
     """Serves an app on one TCP port, from `start` to `stop`."""
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int, flush_s: float) -> None:
-        """Port -1 takes a free one; answers under way get `flush_s` when it stops.
+    def __init__(self, app: ASGIApp, options: Options, security: Security, *, flush_s: float) -> None:
+        """Port -1 takes a free one. Whom the app answers is up to `security`.
+
+        Answers under way get `flush_s` when it stops.
 
         Raises:
             StartError: the port cannot be had.
         """
+        host, port = options.host, options.rest_api_port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             self._socket = socket.create_server((host, max(port, 0)), family=family)
@@ -43,13 +48,15 @@ class RestServer:
             ) from error
         shown_host = f"[{host}]" if ":" in host else host
         self.address = f"{shown_host}:{self._socket.getsockname()[1]}"
+        context = security.rest_context()
         config = uvicorn.Config(
-            app,
+            security.guarded(app),
             access_log=False,
             lifespan="off",
             log_config=None,
             log_level=logging.WARNING,
             server_header=False,
+            ssl_context_factory=(lambda *_: context) if context else None,
             timeout_graceful_shutdown=max(1, round(flush_s)),
             timeout_keep_alive=_KEEP_ALIVE_S,
             ws="none",

@@ -128,7 +128,7 @@ def test_a_flag_that_has_no_effect_says_so_in_the_log(flag, caplog):
     assert f"{flag.split('=')[0].replace('--no', '--')} has no effect here" in caplog.text
 
 
-@pytest.mark.parametrize("flag", ["--prefer_tflite_model", "--ssl_config_file=tls.txt", "--use_alts_credentials=true"])
+@pytest.mark.parametrize("flag", ["--prefer_tflite_model", "--use_alts_credentials=true"])
 def test_a_flag_whose_promise_cannot_be_kept_is_refused(flag, capsys):
     with pytest.raises(SystemExit):
         parse([BASE_PATH, flag])
@@ -137,4 +137,4 @@ def test_a_flag_whose_promise_cannot_be_kept_is_refused(flag, capsys):
 
 
 def test_a_refused_flag_may_be_turned_off():
-    assert parse([BASE_PATH, "--prefer_tflite_model=false", "--ssl_config_file="]).port == 8500
+    assert parse([BASE_PATH, "--prefer_tflite_model=false"]).port == 8500
