@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from starlette.datastructures import Headers
@@ -19,6 +19,8 @@ from .followed_file import FollowedFile
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _OPEN_SERVICE = "/grpc.health.v1.Health/"
 _OPEN_PATHS = ("/healthz", "/readyz")
+
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ class GrpcGuard(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> _Handler:
         """The call's own handler, or one that refuses the call."""
         if not handler_call_details.method.startswith(_OPEN_SERVICE):
             metadata = dict(handler_call_details.invocation_metadata or ())
@@ -88,7 +90,7 @@ class GrpcGuard(grpc.aio.ServerInterceptor):
         return await continuation(handler_call_details)
 
 
-def _refusal(error: Unauthenticated) -> grpc.RpcMethodHandler[Any, Any]:
+def _refusal(error: Unauthenticated) -> _Handler:
     async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         await context.abort(error.code, str(error))
 

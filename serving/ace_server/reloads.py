@@ -63,5 +63,5 @@ def _check(model: ModelConfig, roots: tuple[Path, ...]) -> None:
     if not any(path.is_relative_to(root) for root in roots):
         raise PermissionDenied(
             f"Model {model.name} cannot be loaded from {model.base_path}, which is outside the folders that reloads "
-            "may load from. Put it beside the models that the server was started with, or restart that with --model_roots."
+            "may load from. Put it beside the models that the server was started with, or add to --model_roots."
         )

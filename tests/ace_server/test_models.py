@@ -153,18 +153,39 @@ def test_a_label_for_a_version_that_is_not_served_is_refused_and_nothing_has_cha
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
-        ('config { name: "new" base_path: "/nowhere" model_platform: "tensorflow" }', "Could not find base path"),
+        ('config { name: "new" base_path: "FOLDER/nowhere" model_platform: "tensorflow" }', "Could not find base path"),
         ('config { name: "new" base_path: "/nowhere" }', "Illegal setting neither"),
         ('config { name: "new" base_path: "relative" model_platform: "tensorflow" }', "absolute path"),
     ],
 )
 def test_a_refused_reload_leaves_every_model_and_label(wrong, complaint, caller, folder):
-    code, details = caller.refused(config(entry(folder, "b"), wrong))
+    code, details = caller.refused(config(entry(folder, "b"), wrong.replace("FOLDER", str(folder))))
 
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert complaint in details
     assert [caller.offset("a", label=label) for label in ("stable", "canary")] == [10, 20]
     assert caller.error("b") == "Servable not found for request: Latest(b)"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(folder, write_probe):
+    """A model outside the folder of the served ones, and a link to it inside."""
+    elsewhere = folder.with_name(f"{folder.name}-not")
+    write_probe(elsewhere / "b" / "1")
+    (folder / "link").symlink_to(elsewhere / "b")
+    return elsewhere
+
+
+@pytest.mark.parametrize("path", ["ELSEWHERE/b", "FOLDER/../NOT/b", "FOLDER/link", "/", "/definitely/not/there"])
+def test_a_reload_from_outside_the_folders_of_the_first_models_is_refused(path, caller, folder, elsewhere):
+    path = path.replace("ELSEWHERE", str(elsewhere)).replace("FOLDER", str(folder)).replace("NOT", elsewhere.name)
+    outside = f'config {{ name: "b" base_path: "{path}" model_platform: "tensorflow" }}'
+
+    code, details = caller.refused(config(entry(folder, "a"), outside))
+
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert details.startswith(f"Model b cannot be loaded from {path}, which is outside")
+    assert [caller.offset("a", label=label) for label in ("stable", "canary")] == [10, 20]
 
 
 def test_a_changed_config_file_is_applied(caller, server, folder):

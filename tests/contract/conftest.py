@@ -34,7 +34,8 @@ def address_for(request, serve) -> Callable[[str], str]:
             return target
         if recording not in started:
             config = request.getfixturevalue("models_config")
-            started[recording] = serve(None, f"--model_config_file={config}", *flags[recording]).address
+            anywhere = "--model_roots=/"  # as TensorFlow Serving loads from
+            started[recording] = serve(None, f"--model_config_file={config}", anywhere, *flags[recording]).address
         return started[recording]
 
     return address
