@@ -17,6 +17,7 @@ from tensorflow_serving.apis import model_pb2
 
 from .batching import Batcher
 from .errors import CallError, FailedPrecondition, InvalidArgument, ModelError, NotFound, Unavailable
+from .memory import give_back
 from .metrics import Metrics
 from .model_config import ModelConfig
 from .options import Options
@@ -292,6 +293,7 @@ class Manager:
             servable.close()
             raise
         passed_s = time.perf_counter() - loaded_s
+        give_back()
         self._metrics.loads.warmed(model.name, version.number, version.path, records=records, passed_s=passed_s)
         _log.info(
             "Successfully loaded servable version {name: %s version: %d} in %.1f s, %d warm-up records in %.1f s",
@@ -329,10 +331,15 @@ class Manager:
         await self._announce_changes()
         while self._batcher.busy_with(servable):
             await asyncio.sleep(_QUIET_POLL_S)
-        await asyncio.get_running_loop().run_in_executor(self._loader, servable.close)
+        await asyncio.get_running_loop().run_in_executor(self._loader, _close, servable)
         version.state = State.END
         self._metrics.forget(model.name, version.number)
         _log.info("Unloaded servable version {name: %s version: %d}", model.name, version.number)
+
+
+def _close(servable: Servable) -> None:
+    servable.close()
+    give_back()
 
 
 def _number_asked_for(spec: model_pb2.ModelSpec, model: _Model) -> int | None:

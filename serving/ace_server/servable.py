@@ -87,4 +87,6 @@ def _load(session: tf.compat.v1.Session, path: Path, tags: Sequence[str]) -> dic
         raise ModelError(grpc.StatusCode.NOT_FOUND, str(error)) from error
     except (KeyError, RuntimeError, TypeError, ValueError) as error:  # no such tag, or a graph that is not one
         raise ModelError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
-    return dict(meta_graph.signature_def)
+    # Copies: a part of the message would keep the whole of it, and with it the weights of a graph that has constants.
+    copy = meta_graph_pb2.SignatureDef.FromString
+    return {name: copy(signature.SerializeToString()) for name, signature in meta_graph.signature_def.items()}

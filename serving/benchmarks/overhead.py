@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        _in_a_process(write_half_plus_two, Path(folder) / "half_plus_two" / "1")
+        in_a_process(write_half_plus_two, Path(folder) / "half_plus_two" / "1")
         server, address = start_server(Path(folder))
         request = predict_request()
         answer = asyncio.run(one_answer(address, request))
@@ -55,7 +55,7 @@ def main() -> int:
     return 0
 
 
-def _in_a_process(function, *arguments) -> None:  # type: ignore[no-untyped-def]
+def in_a_process(function, *arguments) -> None:  # type: ignore[no-untyped-def]
     """Run it where TensorFlow may be loaded: not in the client."""
     process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
     process.start()
@@ -73,10 +73,11 @@ def write_half_plus_two(path: Path) -> None:
     tf.saved_model.save(module, str(path), signatures={"serving_default": module.predict})
 
 
-def start_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """`ace_server` with its defaults on a free port, and its address."""
+def start_server(folder: Path, *more: str) -> tuple[subprocess.Popen[bytes], str]:
+    """`ace_server` on a free port, with its defaults and the flags given, and its address."""
     log = folder / "server.log"
     flags = ["--host=127.0.0.1", "--port=0", "--model_name=half_plus_two", f"--model_base_path={folder}/half_plus_two"]
+    flags += more
     with log.open("w") as output:
         process = subprocess.Popen([sys.executable, "-m", "ace_server", *flags], stdout=output, stderr=output)  # noqa: S603
     while "Running gRPC ModelServer at " not in log.read_text():
