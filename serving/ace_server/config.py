@@ -76,7 +76,7 @@ _WRAPPED = (
 )
 
 
-def read_batching_parameters(path: Path, *, flag: str = "batching_parameters_file") -> BatchingParameters:
+def read_batching_parameters(path: Path, *, flag: str = "") -> BatchingParameters:
     """The parameters that a text file asks for; what it leaves out has its default.
 
     `thread_pool_name`, which changes no answer, is passed over.

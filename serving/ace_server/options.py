@@ -52,6 +52,9 @@ class Options:
     enable_model_warmup: bool = _flag(True, "run the warm-up records of a version before it takes traffic")
     enable_batching: bool = _flag(False, "merge waiting requests into one run")
     batching_parameters_file: str = _flag("", "text file of BatchingParameters; needs --enable_batching")
+    enable_per_model_batching_parameters: bool = _flag(
+        False, "merge by the batching_params.pbtxt of each version's folder; the file above counts for the runners only"
+    )
     num_request_iterations_for_warmup: int = _flag(1, "how often each warm-up record is run")
     saved_model_tags: str = _flag("serve", "comma-separated tags of the graph to load from each SavedModel")
     num_load_threads: int = _flag(0, "versions that load at a time; 0 and 1 load them one by one")
@@ -112,7 +115,6 @@ WITHOUT_EFFECT = {
 }
 # Flags that would change what is promised if they were passed over.
 REFUSED = {
-    "enable_per_model_batching_parameters": "one --batching_parameters_file serves all models",
     "prefer_tflite_model": "TF Lite models are not served; export a SavedModel",
     "ssl_config_file": "TLS is not offered yet; put a proxy that ends TLS in front",
     "use_alts_credentials": "ALTS is not offered; put a proxy in front",

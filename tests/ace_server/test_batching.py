@@ -228,7 +228,7 @@ def test_a_split_request_is_refused_whole_where_it_does_not_fit_into_the_queue(p
     )
 
 
-def test_a_split_request_fails_whole_where_a_part_fails_and_the_rest_is_not_run(probe):
+def test_a_split_request_fails_whole_where_a_part_fails(probe):
     async def scenario():
         runner = Runner(probe, max_batch_size=8, enable_large_batch_splitting=True, max_execution_batch_size=1)
         values = np.array([3, 0, 4, 0], dtype=np.int32)
