@@ -1,4 +1,4 @@
-"""SavedModels of all kinds on one server: of TensorFlow 1, with every dtype, with defaults, with batching parameters."""
+"""SavedModels of all kinds on one server: TensorFlow 1, every dtype, defaults, batching parameters of their own."""
 
 import json
 import shutil
