@@ -23,10 +23,10 @@ IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
 
-.PHONY: help setup demo test contract bench-inference bench-isolation bench-pixels check format train export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test tensorflow_model_server contract bench-inference bench-isolation bench-pixels check format train export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## create .venv with everything that the project needs; again whenever a requirement file changes
 
@@ -43,6 +43,9 @@ demo: $(STAMP) ## faces → training → export → server → detection → loa
 
 test: $(STAMP) ## run all tests
 	$(BIN)/pytest
+
+tensorflow_model_server: $(STAMP) ## put ace_server into .venv/bin under this name too
+	ln -sf ace-server $(BIN)/$@
 
 contract: $(STAMP) ## hold the server at TARGET=host:port to the recorded answers of TensorFlow Serving
 	$(BIN)/pytest tests/contract --target $(TARGET) --recording $(or $(RECORDING),recorded)

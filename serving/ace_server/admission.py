@@ -17,17 +17,19 @@ _RETRY_S = (0.02, 10.0)  # the soonest and the latest that a caller is told to t
 class Admission:
     """The limits, what is held of them, and how fast it goes away. Used from one event loop."""
 
-    def __init__(self, parameters: BatchingParameters, *, merging: bool, max_bytes: int = 0) -> None:
+    def __init__(self, *, max_bytes: int = 0) -> None:
         """`max_bytes` is for the inputs of all requests that wait or run; 0 is without limit."""
-        self._parameters = parameters
-        self._merging = merging
         self._max_bytes = max_bytes
         self._bytes = 0
         self._row_s = 0.0  # from one row to the next, over all runners
 
     @contextmanager
-    def admitted(self, feeds: Mapping[str, Array], rows: int, waiting_rows: int) -> Iterator[None]:
+    def admitted(
+        self, feeds: Mapping[str, Array], rows: int, waiting_rows: int, limits: BatchingParameters | None
+    ) -> Iterator[None]:
         """One request's stay, with the memory of its inputs, behind `waiting_rows` in its queue.
+
+        Without `limits` it is not batched.
 
         Raises:
             InvalidArgument: with batching, it has more rows than a batch.
@@ -35,7 +37,7 @@ class Admission:
             ResourceExhausted: too many requests, or too many bytes, are there already.
         """
         size = sum(map(_bytes_of, feeds.values()))
-        self._refuse_length(rows, waiting_rows)
+        self._refuse_length(rows, waiting_rows, limits)
         if self._max_bytes and self._bytes and self._bytes + size > self._max_bytes:
             raise self._later(
                 ResourceExhausted(
@@ -59,21 +61,15 @@ class Admission:
         """The bytes of all inputs that wait or run."""
         return {(): self._bytes}
 
-    def _refuse_length(self, rows: int, waiting_rows: int) -> None:
-        limits = self._parameters
-        if not self._merging:
+    def _refuse_length(self, rows: int, waiting_rows: int, limits: BatchingParameters | None) -> None:
+        if limits is None:
             if waiting_rows >= _MAX_WAITING_UNBATCHED:
                 message = f"{waiting_rows} requests are waiting already. Send fewer, or to another replica."
                 raise self._later(ResourceExhausted(message), waiting_rows)
         elif rows > limits.max_batch_size:
             raise InvalidArgument(f"Task size {rows} is larger than maximum input batch size {limits.max_batch_size}")
-        elif waiting_rows + rows > limits.max_enqueued_batches * limits.max_batch_size:
-            message = (
-                "The batch scheduling queue to which this task was submitted is full; currently "
-                f"{-(-waiting_rows // limits.max_batch_size)} batches enqueued and max_enqueued_batches is "
-                f"{limits.max_enqueued_batches}"
-            )
-            raise self._later(Unavailable(message), waiting_rows)
+        elif waiting_rows + rows > limits.max_enqueued_batches * limits.max_rows_of_run:
+            raise self._later(Unavailable(_full(rows, waiting_rows, limits)), waiting_rows)
 
     def _later(self, refusal: CallError, waiting_rows: int) -> CallError:
         """The refusal, with the time after which half of what waits will have been answered."""
@@ -84,3 +80,18 @@ class Admission:
 
 def _bytes_of(array: Array) -> int:
     return array.nbytes if array.dtype != np.object_ else sum(map(len, array.flat))
+
+
+def _full(rows: int, waiting_rows: int, limits: BatchingParameters) -> str:
+    batches, open_rows = -(-waiting_rows // limits.max_rows_of_run), waiting_rows % limits.max_rows_of_run
+    text = "The batch scheduling queue to which this task was submitted is full; "
+    if not limits.enable_large_batch_splitting:
+        return text + (
+            f"currently {batches} batches enqueued and max_enqueued_batches is {limits.max_enqueued_batches}"
+        )
+    capacity = limits.max_enqueued_batches * limits.max_rows_of_run - waiting_rows
+    return text + (
+        f"task size is {rows} but scheduling capacity is only {capacity} (num_enqueued_batches={batches}, "
+        f"max_enqueued_batches={limits.max_enqueued_batches}, open_batch_size={open_rows}, "
+        f"max_execution_batch_size={limits.max_rows_of_run})"
+    )

@@ -38,14 +38,14 @@ async def serve(options: Options) -> int:
     Raises:
         StartError: a file, a port or a model is not as the options say.
     """
-    file = options.batching_parameters_file
-    parameters = read_batching_parameters(Path(file)) if file else BatchingParameters()
+    parameters = _batching_parameters(options)
     models = configured_models(options)
     health, gate, metrics = Health(), Gate(), Metrics()
     sessions = SessionSettings(tuple(options.saved_model_tags.split(",")), session_config(options))
     batcher = Batcher(
         parameters,
         merging=options.enable_batching,
+        each_its_own=options.enable_per_model_batching_parameters,
         spread=runs_spread(sessions.config),
         max_bytes=options.max_in_flight_bytes,
         metrics=metrics.runs,
@@ -98,6 +98,11 @@ async def serve(options: Options) -> int:
             await admin.stop(_FLUSH_S)
         await server.stop(_FLUSH_S)
     return 1 if unanswered else 0
+
+
+def _batching_parameters(options: Options) -> BatchingParameters:
+    file, flag = options.batching_parameters_file, "batching_parameters_file"
+    return read_batching_parameters(Path(file), flag=flag) if file else BatchingParameters()
 
 
 def _rest_api(options: Options, manager: Manager, batcher: Batcher, gate: Gate, metrics: Metrics) -> RestApi | None:

@@ -2,7 +2,8 @@
 
 Batching is continuous: a runner that becomes free takes at once what has queued, up to `max_batch_size` rows. Only
 while a runner idles does a part-filled batch wait, for at most `batch_timeout_micros`. Without batching the same
-runners take one request at a time, so that many callers never mean many runs at once.
+runners take one request at a time, so that many callers never mean many runs at once. How requests are merged, padded
+and split is in `merging`.
 
 Where one run spreads over all processors (`spread`), a second one beside it makes both slower and gains only what the
 first leaves idle. So runs go one at a time while few requests wait, and one more for every few that do.
@@ -14,17 +15,18 @@ from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-import numpy as np
+from weakref import WeakKeyDictionary
 
 from .admission import Admission
-from .config import BatchingParameters
-from .errors import CallError, FailedPrecondition, InvalidArgument
+from .config import BatchingParameters, read_batching_parameters
+from .errors import CallError, InvalidArgument, StartError
+from .merging import joined, kind_of, merge, parts_of, rows_of, split
 from .metrics import Run, RunMetrics
 from .quickness import Quickness
 from .servable import Servable
 from .tensors import Array
 
+_OWN_PARAMETERS = "batching_params.pbtxt"  # in a version's folder; TensorFlow Serving's name for it
 _BACKLOG_PER_RUN = 2  # waiting requests for which one more run that spreads over all processors is worth its delay
 
 _Outcome = list[Array] | Exception
@@ -41,22 +43,32 @@ class _Task:
 
 @dataclass(eq=False)
 class _Queue:
-    """Tasks that one run may answer: of one servable, one set of fetches, and feeds of one dtype and inner shape."""
+    """Tasks that one run may answer: of one servable, one set of fetches, and feeds that may be merged."""
 
     key: Hashable
     servable: Servable
     fetches: Sequence[str]
+    parameters: BatchingParameters | None  # None where nothing is merged
     tasks: deque[_Task] = field(default_factory=deque)
     rows: int = 0
+
+    @property
+    def max_rows(self) -> int:
+        """What one run takes."""
+        return self.parameters.max_rows_of_run if self.parameters else 1
+
+    def padded(self, rows: int) -> int:
+        """The number of rows that a run over `rows` rows is made with."""
+        return self.parameters.padded(rows) if self.parameters else rows
 
     def add(self, task: _Task) -> None:
         self.tasks.append(task)
         self.rows += task.rows
 
-    def take(self, max_rows: int) -> list[_Task]:
+    def take(self) -> list[_Task]:
         taken: list[_Task] = []
         rows = 0
-        while self.tasks and (not taken or rows + self.tasks[0].rows <= max_rows):
+        while self.tasks and (not taken or rows + self.tasks[0].rows <= self.max_rows):
             taken.append(self.tasks.popleft())
             rows += taken[-1].rows
         self.rows -= rows
@@ -79,27 +91,46 @@ class Batcher:
         parameters: BatchingParameters,
         *,
         merging: bool,
+        each_its_own: bool = False,
         spread: bool = False,
         max_bytes: int = 0,
         metrics: RunMetrics | None = None,
     ) -> None:
         """Without `merging`, all that counts of `parameters` is how many runners there are.
 
+        Likewise where `each_its_own`: requests are then merged by the parameters in the folder of their version.
         `spread` says that one run may take all processors; the inputs of all requests together may take `max_bytes`
         (0: without limit).
         """
-        self._parameters = parameters
-        self._merging = merging
+        self._runners = parameters.num_batch_threads
+        self._common = parameters if merging and not each_its_own else None
+        self._own: WeakKeyDictionary[Servable, BatchingParameters] = WeakKeyDictionary()
+        self._each_its_own = merging and each_its_own
         self._spread = spread
         self._metrics = metrics or RunMetrics()
-        self.admission = Admission(parameters, merging=merging, max_bytes=max_bytes)
+        self.admission = Admission(max_bytes=max_bytes)
         self._quickness = Quickness()
-        self._max_rows = parameters.max_batch_size if merging else 1
         self._queues: dict[Hashable, _Queue] = {}
-        self._idle_runners = parameters.num_batch_threads
-        self._threads = ThreadPoolExecutor(parameters.num_batch_threads, thread_name_prefix="runner")
+        self._idle_runners = self._runners
+        self._threads = ThreadPoolExecutor(self._runners, thread_name_prefix="runner")
         self._runs: dict[asyncio.Task[None], Servable] = {}
         self._timer: asyncio.TimerHandle | None = None
+
+    def admit(self, servable: Servable) -> None:
+        """Read how requests for this version are to be merged, where each has its own parameters; safe in a thread.
+
+        A version without a file of them takes its requests one by one, as in TensorFlow Serving.
+
+        Raises:
+            InvalidArgument: the file is not as it must be, so the version is not fit to serve.
+        """
+        file = servable.path / _OWN_PARAMETERS
+        if not self._each_its_own or not file.exists():
+            return
+        try:
+            self._own[servable] = read_batching_parameters(file)
+        except StartError as error:
+            raise InvalidArgument(str(error)) from error
 
     async def run(self, servable: Servable, feeds: Mapping[str, Array], fetches: Sequence[str]) -> list[Array]:
         """What `servable.run` returns, from a run that other requests may share.
@@ -108,28 +139,43 @@ class Batcher:
 
         Raises:
             InvalidArgument: with batching, the inputs have no common number of rows, or more than `max_batch_size`.
+            FailedPrecondition: with batching, an output has not a row for each row of the inputs.
             Unavailable: with batching, the queue is full.
             ResourceExhausted: too many requests wait, or too many bytes.
             ModelError: TensorFlow failed on this request.
         """
-        loop = asyncio.get_running_loop()
-        rows = _rows(feeds) if self._merging else 1
-        key = _key(servable, feeds, fetches)
-        queue = self._queues.get(key) or _Queue(key, servable, fetches)
-        with self.admission.admitted(feeds, rows, queue.rows):
-            wait_s = self._parameters.batch_timeout_micros / 1e6 if self._merging and self._idle_runners else 0.0
-            queued_s = loop.time()
-            task = _Task(feeds, rows, queued_s, queued_s + wait_s, loop.create_future())
-            queue.add(task)
+        parameters = self._own.get(servable, self._common)
+        parts = parts_of(feeds, parameters) if parameters else [feeds]
+        # Parts that were padded differently might not fit together again.
+        padding = parameters is not None and parameters.pad_variable_length_inputs and len(parts) == 1
+        key = (servable, tuple(fetches), kind_of(feeds, padding=padding))
+        queue = self._queues.get(key) or _Queue(key, servable, fetches, parameters)
+        tasks = [self._task(part, parameters) for part in parts]
+        with self.admission.admitted(feeds, sum(task.rows for task in tasks), queue.rows, parameters):
+            for task in tasks:
+                queue.add(task)
             self._queues[key] = queue
             self._dispatch()
             try:
-                return await task.result
-            except asyncio.CancelledError:
-                if queue.discard(task):
-                    self._metrics.dropped(servable.name, servable.version, "cancelled")
-                self._forget_if_empty(queue)
+                return joined([await task.result for task in tasks])
+            except BaseException as error:
+                self._withdraw(queue, tasks, cancelled=isinstance(error, asyncio.CancelledError))
                 raise
+
+    def _task(self, feeds: Mapping[str, Array], parameters: BatchingParameters | None) -> _Task:
+        loop = asyncio.get_running_loop()
+        wait_s = parameters.batch_timeout_micros / 1e6 if parameters and self._idle_runners else 0.0
+        rows, now_s = rows_of(feeds) if parameters else 1, loop.time()
+        return _Task(feeds, rows, now_s, now_s + wait_s, loop.create_future())
+
+    def _withdraw(self, queue: _Queue, tasks: Sequence[_Task], *, cancelled: bool) -> None:
+        """Nobody waits for these tasks any more: what is still queued costs no run."""
+        for task in tasks:
+            if queue.discard(task) and cancelled:
+                self._metrics.dropped(queue.servable.name, queue.servable.version, "cancelled")
+            if not task.result.cancel() and not task.result.cancelled():
+                task.result.exception()  # looked at, or asyncio logs that nobody has
+        self._forget_if_empty(queue)
 
     def busy_with(self, servable: Servable) -> bool:
         """Whether a request for this servable waits or runs."""
@@ -153,7 +199,7 @@ class Batcher:
                 self._wake_at(min(queue.tasks[0].ready_s for queue in self._queues.values()))
                 return
             queue = min(ready, key=lambda queue: queue.tasks[0].ready_s)
-            tasks = queue.take(self._max_rows)
+            tasks = queue.take()
             self._forget_if_empty(queue)
             if self._quickness.on_the_loop(queue.servable, queue.fetches):
                 started_s = loop.time()
@@ -168,12 +214,12 @@ class Batcher:
         """Whether there is a runner for what waits, and its run is worth what it takes from those under way."""
         if not self._spread:
             return self._idle_runners > 0
-        running = self._parameters.num_batch_threads - self._idle_runners
+        running = self._runners - self._idle_runners
         waiting = sum(len(queue.tasks) for queue in self._queues.values())
         return self._idle_runners > 0 and running <= waiting // _BACKLOG_PER_RUN
 
     def _is_ready(self, queue: _Queue, now_s: float) -> bool:
-        return queue.rows >= self._max_rows or queue.tasks[0].ready_s <= now_s
+        return queue.rows >= queue.max_rows or queue.tasks[0].ready_s <= now_s
 
     def _wake_at(self, time_s: float) -> None:
         if self._timer:
@@ -188,14 +234,14 @@ class Batcher:
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         outcomes = await loop.run_in_executor(self._threads, self._attempt, queue, tasks)
-        busy_runners = self._parameters.num_batch_threads - self._idle_runners
+        busy_runners = self._runners - self._idle_runners
         self.admission.ran(sum(task.rows for task in tasks), loop.time() - started_s, busy_runners)
         self._idle_runners += 1
         self._dispatch()
         self._finish(queue, tasks, outcomes, started_s)
 
     def _finish(self, queue: _Queue, tasks: Sequence[_Task], outcomes: Sequence[_Outcome], started_s: float) -> None:
-        self._count(queue.servable, tasks, started_s)
+        self._count(queue, tasks, started_s)
         for task, outcome in zip(tasks, outcomes, strict=True):
             if task.result.done():  # the caller has gone
                 continue
@@ -204,15 +250,16 @@ class Batcher:
             else:
                 task.result.set_result(outcome)
 
-    def _count(self, servable: Servable, tasks: Sequence[_Task], started_s: float) -> None:
+    def _count(self, queue: _Queue, tasks: Sequence[_Task], started_s: float) -> None:
         rows = [task.rows for task in tasks]
         run = Run(
             rows=rows,
-            padded_rows=self._parameters.padded(sum(rows)) if self._merging else sum(rows),
+            padded_rows=queue.padded(sum(rows)),
             waits_s=[started_s - task.queued_s for task in tasks],
             run_s=asyncio.get_running_loop().time() - started_s,
         )
-        self._metrics.ran(servable.name, servable.version, run, merging=self._merging)
+        merging = queue.parameters is not None
+        self._metrics.ran(queue.servable.name, queue.servable.version, run, merging=merging)
 
     def _attempt(self, queue: _Queue, tasks: Sequence[_Task]) -> Sequence[_Outcome]:
         try:
@@ -223,11 +270,11 @@ class Batcher:
     def _outcomes(self, queue: _Queue, tasks: Sequence[_Task]) -> list[_Outcome]:
         """Each task's outputs. Where a merged run fails, each runs alone: only the bad one gets the error."""
         try:
-            if not self._merging:
+            if queue.parameters is None:
                 return [self._values(queue, tasks[0].feeds)]
             rows = [task.rows for task in tasks]
-            merged = _merge([task.feeds for task in tasks], self._parameters.padded(sum(rows)))
-            return _split(self._values(queue, merged), rows, self._parameters.padded(sum(rows)))
+            merged = merge([task.feeds for task in tasks], queue.padded(sum(rows)))
+            return [*split(self._values(queue, merged), rows, queue.padded(sum(rows)))]
         except CallError as error:
             if len(tasks) == 1:
                 return [error]
@@ -239,42 +286,3 @@ class Batcher:
         values = queue.servable.run(feeds, queue.fetches, in_one_thread=in_one_thread)
         self._quickness.ran(queue.servable, queue.fetches, time.perf_counter() - started_s)
         return values
-
-
-def _rows(feeds: Mapping[str, Array]) -> int:
-    """The common length of the first dimension."""
-    if any(array.ndim == 0 for array in feeds.values()):
-        raise InvalidArgument("Batching Run() input tensors must have at least one dimension")
-    rows = {array.shape[0] for array in feeds.values()}
-    if len(rows) > 1:
-        raise InvalidArgument("Batching Run() input tensors must have equal 0th-dimension size")
-    return rows.pop() if rows else 1
-
-
-def _key(servable: Servable, feeds: Mapping[str, Array], fetches: Sequence[str]) -> Hashable:
-    return servable, tuple(fetches), frozenset((name, array.dtype, array.shape[1:]) for name, array in feeds.items())
-
-
-def _merge(feeds: Sequence[Mapping[str, Array]], rows: int) -> dict[str, Array]:
-    """The feeds one below the other, filled up to `rows` rows with the first row again."""
-    merged = {}
-    for name in feeds[0]:
-        arrays = [feed[name] for feed in feeds]
-        missing = rows - sum(len(array) for array in arrays)
-        padding = [np.repeat(arrays[0][:1], missing, axis=0)] if missing else []
-        merged[name] = np.concatenate([*arrays, *padding]) if len(arrays) + len(padding) > 1 else arrays[0]
-    return merged
-
-
-def _split(outputs: Sequence[Array], rows: Sequence[int], total_rows: int) -> list[_Outcome]:
-    """Each task's share of every output; padding is dropped."""
-    for output in outputs:
-        if output.ndim == 0:
-            raise FailedPrecondition("Batched output tensor has 0 dimensions")
-        if len(output) != total_rows:
-            raise FailedPrecondition(
-                "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the input "
-                "tensors"
-            )
-    ends = np.cumsum(rows)
-    return [[output[end - n : end] for output in outputs] for n, end in zip(rows, ends, strict=True)]

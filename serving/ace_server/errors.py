@@ -2,6 +2,7 @@
 
 ServerError
 ├── StartError               the process cannot start: flags, files, ports (exit status 1)
+├── WrongField               a configuration message says what cannot be; becomes a StartError or an InvalidArgument
 └── CallError                a call cannot be answered; `code` is its gRPC status
     ├── InvalidArgument      the request is wrong whatever the server's state
     ├── FailedPrecondition   the request does not fit the model that it names
@@ -30,6 +31,15 @@ class ServerError(Exception):
 
 class StartError(ServerError):
     """The server cannot start as it was told to; the message says what to change."""
+
+
+class WrongField(ServerError):
+    """A field of a configuration message has a value that it cannot have. Whoever knows where it came from maps it."""
+
+    def __init__(self, field: str, message: str, *, value: object = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
 
 
 class CallError(ServerError):

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import TypeAlias
 
 from tensorflow.core.protobuf import meta_graph_pb2
@@ -108,16 +107,16 @@ class Inference:
         self._metrics.in_runtime(servable.name, api, time.perf_counter() - started_s)
         return values
 
-    def input_infos(self, spec: model_pb2.ModelSpec) -> Mapping[str, meta_graph_pb2.TensorInfo]:
-        """The inputs of the signature that a request without dtypes, such as a JSON one, is for."""
+    def signature(self, spec: model_pb2.ModelSpec) -> meta_graph_pb2.SignatureDef:
+        """The signature, with one input at least, that a request without dtypes, such as a JSON one, is for."""
         servable = self._manager.servable(spec)
         name = spec.signature_name or predict.DEFAULT_SIGNATURE
         if name not in servable.signatures:
             raise InvalidArgument(f'Serving signature name: "{name}" not found in signature def')
-        infos: Mapping[str, meta_graph_pb2.TensorInfo] = servable.signatures[name].inputs
-        if not infos:
+        signature = servable.signatures[name]
+        if not signature.inputs:
             raise InvalidArgument(f"Failed to get input map for signature: {spec.signature_name or 'DEFAULT'}")
-        return infos
+        return signature
 
     def metadata(
         self, request: get_model_metadata_pb2.GetModelMetadataRequest

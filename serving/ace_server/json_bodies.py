@@ -1,7 +1,7 @@
 """The JSON bodies of Predict ⇄ tensors, by rows and by columns, in TensorFlow Serving's words (json_tensor.cc)."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
@@ -64,8 +64,10 @@ def parse(body: bytes) -> Document:
 
 
 @malformed_refused()
-def predict_inputs(document: Document, infos: _Infos) -> PredictInputs:
+def predict_inputs(document: Document, infos: _Infos, *, optional: Collection[str] = ()) -> PredictInputs:
     """The tensors of a Predict body, of the dtypes that the signature's inputs have.
+
+    Inputs that are `optional` may be left out, by all rows or by none; a plain list is for the only one that is not.
 
     Raises:
         InvalidArgument: neither or both of `instances` and `inputs` are there, or they do not fit the signature.
@@ -82,12 +84,20 @@ def predict_inputs(document: Document, infos: _Infos) -> PredictInputs:
             raise InvalidArgument(f"JSON Value: {shown(document)} Expecting 'instances' to be an list/array")
         if not rows:
             raise InvalidArgument(f"JSON Value: {shown(document)} No values in 'instances' array")
+        infos = _asked(infos, optional, rows[0])
         arrays = _named_rows(rows, infos) if _is_object(rows[0]) else _plain_rows(rows, infos)
     elif "inputs" in document:
-        arrays = _columns(document["inputs"], infos)
+        arrays = _columns(document["inputs"], _asked(infos, optional, document["inputs"]))
     else:
         raise InvalidArgument("Missing 'inputs' or 'instances' key")
     return PredictInputs({name: to_packed_proto(array) for name, array in arrays.items()}, "instances" in document)
+
+
+def _asked(infos: _Infos, optional: Collection[str], value: Any) -> _Infos:
+    """Without the optional inputs that a value leaves out."""
+    if _is_object(value):
+        return {name: info for name, info in infos.items() if name in value or name not in optional}
+    return {name: info for name, info in infos.items() if name not in optional} or infos
 
 
 def _plain_rows(rows: list[Any], infos: _Infos) -> dict[str, Array]:

@@ -287,6 +287,7 @@ class Manager:
         loaded_s = time.perf_counter()
         self._metrics.loads.loaded(model.name, version.number, version.path, loaded_s - started_s)
         try:
+            self._batcher.admit(servable)
             iterations = self._options.num_request_iterations_for_warmup
             records = warm_up(servable, iterations) if self._options.enable_model_warmup else 0
         except BaseException:

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from .errors import CallError, InvalidArgument, StartError
+from . import text_files
+from .errors import InvalidArgument, WrongField
 from .options import Options
 from .repository import VersionPolicy
 
@@ -42,13 +42,9 @@ def read_model_config(path: Path) -> dict[str, ModelConfig]:
     Raises:
         StartError: the file cannot be read, or is wrong; the message names the file, and line and field where known.
     """
-    try:
-        message = text_format.Parse(path.read_text(), model_server_config_pb2.ModelServerConfig())
-        return models_of(message)
-    except OSError as error:
-        raise StartError(f"Cannot read --model_config_file={path}: {error.strerror}.") from error
-    except (text_format.ParseError, UnicodeDecodeError, CallError) as error:
-        raise StartError(f"{path} is no usable ModelServerConfig: {error}") from error
+    file = text_files.read(path, model_server_config_pb2.ModelServerConfig(), flag="model_config_file")
+    with file.located():
+        return _models_of(file.message)
 
 
 def models_of(config: model_server_config_pb2.ModelServerConfig) -> dict[str, ModelConfig]:
@@ -57,28 +53,42 @@ def models_of(config: model_server_config_pb2.ModelServerConfig) -> dict[str, Mo
     Raises:
         InvalidArgument: in TensorFlow Serving's words, what is wrong with it.
     """
+    try:
+        return _models_of(config)
+    except WrongField as error:
+        raise InvalidArgument(str(error)) from error
+
+
+def _models_of(config: model_server_config_pb2.ModelServerConfig) -> dict[str, ModelConfig]:
     if config.WhichOneof("config") != "model_config_list":
-        raise InvalidArgument(
+        raise WrongField(
+            "custom_model_config",
             "ServerModelConfig type not supported by HandleReloadConfigRequest. "
-            "Only ModelConfigList is currently supported"
+            "Only ModelConfigList is currently supported",
         )
     models: dict[str, ModelConfig] = {}
     for entry in config.model_config_list.config:
         if entry.name in models:
-            raise InvalidArgument(f"Illegal to list model {entry.name} multiple times in config list")
+            raise WrongField(
+                "name", f"Illegal to list model {entry.name} multiple times in config list", value=entry.name
+            )
         models[entry.name] = _model_of(entry)
     return models
 
 
 def _model_of(entry: model_server_config_pb2.ModelConfig) -> ModelConfig:
     if not Path(entry.base_path).is_absolute():
-        raise InvalidArgument(
-            f"Expected model {entry.name} to have an absolute path or URI; got base_path()={entry.base_path}"
+        raise WrongField(
+            "base_path",
+            f"Expected model {entry.name} to have an absolute path or URI; got base_path()={entry.base_path}",
+            value=entry.base_path,
         )
     if not entry.model_platform and not entry.model_type:
-        raise InvalidArgument(
+        raise WrongField(
+            "name",
             "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
-            f"ModelServerConfig::model_platform, model name is {entry.name}"
+            f"ModelServerConfig::model_platform, model name is {entry.name}",
+            value=entry.name,
         )
     policy = entry.model_version_policy
     kind = policy.WhichOneof("policy_choice")

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from google.protobuf import text_format
-
-from .errors import StartError
+from . import text_files
+from .errors import WrongField
 from .protos import monitoring_config_pb2
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
@@ -16,16 +15,12 @@ def read_metrics_path(file: Path) -> str | None:
     Raises:
         StartError: the file cannot be read, is no MonitoringConfig, or its path is none.
     """
-    try:
-        message = text_format.Parse(file.read_text(), monitoring_config_pb2.MonitoringConfig())
-    except OSError as error:
-        raise StartError(f"Cannot read --monitoring_config_file={file}: {error.strerror}.") from error
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise StartError(f"{file} is no text file of MonitoringConfig: {error}") from error
-    config = message.prometheus_config
+    text_file = text_files.read(file, monitoring_config_pb2.MonitoringConfig(), flag="monitoring_config_file")
+    config = text_file.message.prometheus_config
     if config.HasField("enable") and not config.enable:
         return None
     path = config.path or DEFAULT_PATH
     if not path.startswith("/"):
-        raise StartError(f"{file} asks for metrics at {path}; write a path that begins with a slash.")
+        with text_file.located():
+            raise WrongField("path", f"path must begin with a slash, but is {path}.", value=path)
     return path

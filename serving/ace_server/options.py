@@ -5,6 +5,7 @@ import difflib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,9 @@ class Options:
     enable_model_warmup: bool = _flag(True, "run the warm-up records of a version before it takes traffic")
     enable_batching: bool = _flag(False, "merge waiting requests into one run")
     batching_parameters_file: str = _flag("", "text file of BatchingParameters; needs --enable_batching")
+    enable_per_model_batching_parameters: bool = _flag(
+        False, "merge by the batching_params.pbtxt of each version's folder; the file above counts for the runners only"
+    )
     num_request_iterations_for_warmup: int = _flag(1, "how often each warm-up record is run")
     saved_model_tags: str = _flag("serve", "comma-separated tags of the graph to load from each SavedModel")
     num_load_threads: int = _flag(0, "versions that load at a time; 0 and 1 load them one by one")
@@ -114,15 +118,17 @@ WITHOUT_EFFECT = {
     "mixed_precision": "the precision is the exporter's choice",
     "num_unload_threads": "a version is unloaded when its last call is answered",
     "platform_config_file": "there is one platform, tensorflow",
+    "num_tflite_interpreters_per_pool": "TF Lite models are not served",
+    "num_tflite_pools": "TF Lite models are not served",
     "remove_unused_fields_from_bundle_metagraph": "signatures are all that is kept",
     "rest_api_num_threads": "calls need no threads",
+    "skip_initialize_tpu": "there is no TPU to set up",
     "thread_pool_factory_config_file": "sessions have threads of their own",
     "xla_cpu_compilation_enabled": "compile at export",
     "xla_gpu_compilation_enabled": "compile at export",
 }
 # Flags that would change what is promised if they were passed over.
 REFUSED = {
-    "enable_per_model_batching_parameters": "one --batching_parameters_file serves all models",
     "prefer_tflite_model": "TF Lite models are not served; export a SavedModel",
     "use_alts_credentials": "ALTS is not offered; put a proxy in front",
 }
@@ -133,11 +139,15 @@ def parse(arguments: Sequence[str]) -> Options:
 
     Raises:
         StartError: the values do not go together.
-        SystemExit: status 2, the flags are not ours or not of their type (argparse has said why on stderr).
+        SystemExit: status 2, the flags are not ours or not of their type (argparse has said why on stderr); status 0,
+            help or versions were asked for and are on stdout.
     """
     parser = _parser()
     known, rest = parser.parse_known_args(arguments)
     values = vars(known)
+    if values.pop("version"):
+        print(_versions())
+        parser.exit()
     for name, reason in REFUSED.items():
         if values.pop(name) not in (None, "false", "False", "0", ""):
             parser.error(f"--{name} cannot be had here: {reason}")
@@ -168,10 +178,18 @@ def _parser() -> argparse.ArgumentParser:
             parser.add_argument(f"--no{option.name}", dest=option.name, action="store_false", help=argparse.SUPPRESS)
         else:
             parser.add_argument(f"--{option.name}", type=kind, metavar=kind.__name__.upper(), **settings)
+    parser.add_argument("--version", action="store_true", help="print the versions of server and TensorFlow, and exit")
     for name in (*WITHOUT_EFFECT, *REFUSED):
         parser.add_argument(f"--{name}", nargs="?", const="true", help=argparse.SUPPRESS)
         parser.add_argument(f"--no{name}", dest=name, action="store_const", const="false", help=argparse.SUPPRESS)
     return parser
+
+
+def _versions() -> str:
+    """The two lines that tensorflow_model_server prints, which scripts look at."""
+    import tensorflow as tf  # here, as it takes seconds
+
+    return f"TensorFlow ModelServer: ace-server {version('ace-detector')}\nTensorFlow Library: {tf.__version__}"
 
 
 def _boolean(text: str) -> bool:
@@ -183,5 +201,6 @@ def _boolean(text: str) -> bool:
 
 def _unknown(argument: str) -> str:
     name = argument.lstrip("-").split("=")[0]
-    nearest = difflib.get_close_matches(name, [option.name for option in fields(Options)], n=1)
+    known = [*(option.name for option in fields(Options)), *WITHOUT_EFFECT, *REFUSED]
+    nearest = difflib.get_close_matches(name, known, n=1)
     return f"unknown flag {argument}" + (f"; the nearest is --{nearest[0]}" if nearest else "; --help lists the flags")

@@ -39,30 +39,44 @@ def bind(request: predict_pb2.PredictRequest, signatures: Mapping[str, meta_grap
 
 
 def _feeds(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> dict[str, Array]:
-    given, wanted = set(request.inputs), set(signature.inputs)
-    if len(given) != len(wanted):
+    """The inputs of the request, and the signature's defaults for those that it leaves out."""
+    _check_count(set(request.inputs), signature)
+    feeds = {}
+    for alias, info in signature.inputs.items():
+        tensors = request.inputs if alias in request.inputs else signature.defaults
+        if alias not in tensors:
+            raise InvalidArgument(
+                f"Signature input alias: {alias}(feed name: {info.name}) not found in request and no default value "
+                f"provided. Inputs expected to be in the request {_braced(request.inputs)}, "
+                f"or default input alias set: {','.join(sorted(signature.defaults))}"
+            )
+        try:
+            feeds[info.name] = to_array(tensors[alias])
+        except ValueError as error:
+            raise InvalidArgument(f"tensor parsing error: {alias}") from error
+    used = set(request.inputs) & set(signature.inputs)
+    if used != set(request.inputs):
+        raise InvalidArgument(
+            f"Inputs contains invalid name. Used request inputs: {','.join(sorted(used))}, "
+            f"request input: {','.join(sorted(request.inputs))}"
+        )
+    return feeds
+
+
+def _check_count(given: set[str], signature: meta_graph_pb2.SignatureDef) -> None:
+    wanted = set(signature.inputs)
+    if len(given) > len(wanted) or (len(given) < len(wanted) and not signature.defaults):
         raise InvalidArgument(
             f"input size does not match signature: {len(given)}!={len(wanted)} "
             f"len({_braced(given)}) != len({_braced(wanted)}). "
             f"Sent extra: {_braced(given - wanted)}. Missing but required: {_braced(wanted - given)}."
         )
-    feeds = {}
-    for alias, info in signature.inputs.items():
-        if alias not in given:
-            raise InvalidArgument(
-                f"Signature input alias: {alias}(feed name: {info.name}) not found in request and no default value "
-                f"provided. Inputs expected to be in the request {_braced(given)}, or default input alias set: "
-            )
-        try:
-            feeds[info.name] = to_array(request.inputs[alias])
-        except ValueError as error:
-            raise InvalidArgument(f"tensor parsing error: {alias}") from error
-    return feeds
 
 
 def _check_dtypes(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.SignatureDef) -> None:
     for index, alias in enumerate(sorted(signature.inputs)):
-        wanted, given = signature.inputs[alias].dtype, request.inputs[alias].dtype
+        tensors = request.inputs if alias in request.inputs else signature.defaults
+        wanted, given = signature.inputs[alias].dtype, tensors[alias].dtype
         if wanted != given:
             raise InvalidArgument(f"Expects arg[{index}] to be {_spelt(wanted)} but {_spelt(given)} is provided")
 

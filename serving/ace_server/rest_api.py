@@ -169,7 +169,8 @@ class RestApi:
     async def _predict(self, spec: model_pb2.ModelSpec, body: bytes) -> tuple[str, model_pb2.ModelSpec]:
         document = parse(body)
         spec.signature_name = document.get("signature_name", "")
-        asked = predict_inputs(document, self._inference.input_infos(spec))
+        signature = self._inference.signature(spec)
+        asked = predict_inputs(document, signature.inputs, optional=signature.defaults.keys())
         response = await self._inference.predict(predict_pb2.PredictRequest(model_spec=spec, inputs=asked.tensors))
         return predict_body(response.outputs, as_rows=asked.as_rows), response.model_spec
 

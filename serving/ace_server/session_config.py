@@ -4,10 +4,10 @@ import logging
 from pathlib import Path
 
 import tensorflow as tf
-from google.protobuf import text_format
 from tensorflow.core.protobuf import config_pb2
 
-from .errors import ModelError, StartError, tensorflow_errors_mapped
+from . import text_files
+from .errors import ModelError, StartError, WrongField, tensorflow_errors_mapped
 from .options import Options
 
 _log = logging.getLogger(__name__)
@@ -55,18 +55,14 @@ def runs_spread(config: config_pb2.ConfigProto) -> bool:
 
 
 def _read(path: Path) -> config_pb2.ConfigProto:
-    try:
-        text = path.read_text()
-        config = text_format.Parse(text, config_pb2.ConfigProto())
-    except OSError as error:
-        raise StartError(f"Cannot read --tensorflow_session_config_file={path}: {error.strerror}.") from error
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise StartError(f"{path} is no text file of ConfigProto: {error}") from error
-    name, threads = _THREADS[0], config.intra_op_parallelism_threads
-    if threads < 0:  # TensorFlow would end the process
-        line = next((number for number, line in enumerate(text.splitlines(), 1) if name in line), 1)
-        raise StartError(f"{path}:{line}: {name} must not be negative, but is {threads}. 0 is one a processor.")
-    return config
+    file = text_files.read(path, config_pb2.ConfigProto(), flag="tensorflow_session_config_file")
+    name, threads = _THREADS[0], file.message.intra_op_parallelism_threads
+    with file.located():
+        if threads < 0:  # TensorFlow would end the process
+            raise WrongField(
+                name, f"{name} must not be negative, but is {threads}. 0 is one a processor.", value=threads
+            )
+    return file.message
 
 
 def _try(config: config_pb2.ConfigProto, file: str) -> None:

@@ -35,6 +35,21 @@ _LAYOUTS: dict[int, _Layout] = {
     types_pb2.DT_BOOL: _Layout(np.bool_, "bool_val", np.bool_),
     types_pb2.DT_COMPLEX64: _Layout(np.complex64, "scomplex_val", np.float32),
     types_pb2.DT_COMPLEX128: _Layout(np.complex128, "dcomplex_val", np.float64),
+    **{
+        getattr(types_pb2, f"DT_{name.upper()}"): _Layout(getattr(ml_dtypes, name), "int_val", getattr(ml_dtypes, name))
+        for name in ("int2", "int4", "uint2", "uint4")
+    },
+    **{
+        getattr(types_pb2, f"DT_{name.upper()}"): _Layout(getattr(ml_dtypes, name), "float8_val", np.uint8)
+        for name in (
+            "float4_e2m1fn",
+            "float8_e4m3b11fnuz",
+            "float8_e4m3fn",
+            "float8_e4m3fnuz",
+            "float8_e5m2",
+            "float8_e5m2fnuz",
+        )
+    },
     types_pb2.DT_STRING: _Layout(np.object_, "string_val", np.object_),
 }
 _DTYPES = {np.dtype(layout.dtype): dtype for dtype, layout in _LAYOUTS.items()}
@@ -88,7 +103,11 @@ def to_proto(array: Array) -> tensor_pb2.TensorProto:
     dtype = _DTYPES[array.dtype]
     layout = _LAYOUTS[dtype]
     proto = _empty_proto(array, dtype)
-    getattr(proto, layout.field).extend(array.reshape(-1).view(layout.bits).tolist())
+    bits = array.reshape(-1).view(layout.bits)
+    if layout.field == "float8_val":  # one string of bytes
+        proto.float8_val = bits.tobytes()
+    else:
+        getattr(proto, layout.field).extend(bits.tolist())
     return proto
 
 

@@ -20,7 +20,7 @@ _WithInput: TypeAlias = (
 
 
 def warm_up(servable: Servable, iterations: int = 1) -> int:
-    """Run the records that lie in the SavedModel, a TFRecord file of PredictionLog, each so often; their number.
+    """Run the records that lie in the SavedModel, a TFRecord file of PredictionLog, each at least once; their number.
 
     Raises:
         CallError: a record does not parse or does not run, so the version is not fit to serve.
@@ -36,7 +36,7 @@ def warm_up(servable: Servable, iterations: int = 1) -> int:
         )
     for record in records:
         log = _parsed(record, path)
-        for _ in range(iterations):
+        for _ in range(max(1, iterations)):
             _replay(servable, log)
     return len(records)
 

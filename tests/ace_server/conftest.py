@@ -21,6 +21,7 @@ class Probe(tf.Module):
     `spin`: seconds float64[n] → the same, after the longest of them has passed.
     `divide`: x int32[n] → 12 // x; a zero anywhere fails the whole run.
     `total`: x float32[n] → their sum, which has no batch dimension.
+    `echo`: x float32[n, m] → the same; rows int32[n], the number of rows of the whole run.
     """
 
     def __init__(self, offset: float) -> None:
@@ -48,6 +49,11 @@ class Probe(tf.Module):
     def total(self, x):
         return {"y": tf.reduce_sum(x)}
 
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="x")])
+    def echo(self, x):
+        rows = tf.shape(x)[:1]
+        return {"x": tf.identity(x), "rows": tf.fill(rows, rows[0])}
+
 
 def _write(folder: Path, offset: float = 0.0) -> Path:
     """Write a Probe as a SavedModel, whole or not at all for whoever looks at its parent."""
@@ -59,7 +65,7 @@ def _write(folder: Path, offset: float = 0.0) -> Path:
     return unfinished.rename(folder)
 
 
-_METHODS = {"serving_default": "predict", "spin": "spin", "divide": "divide", "total": "total"}
+_METHODS = {"serving_default": "predict", "spin": "spin", "divide": "divide", "total": "total", "echo": "echo"}
 
 
 @dataclass(frozen=True)

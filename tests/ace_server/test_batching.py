@@ -189,6 +189,107 @@ def test_a_request_larger_than_a_batch_is_refused(probe):
         asyncio.run(scenario())
 
 
+def test_a_request_larger_than_a_run_is_split_and_its_outputs_are_put_together_again(probe):
+    async def scenario():
+        runner = Runner(probe, max_batch_size=8, enable_large_batch_splitting=True, max_execution_batch_size=3)
+        return await runner.submit("serving_default", x(0, 2, 4, 6, 8, 10, 12), "y", "rows")
+
+    y, rows = asyncio.run(scenario())
+
+    assert y.tolist() == [2, 3, 4, 5, 6, 7, 8]
+    assert rows.tolist() == [3, 3, 3, 3, 3, 3, 1]
+
+
+def test_the_last_part_of_a_split_request_takes_others_along(probe):
+    async def scenario():
+        runner = Runner(probe, max_batch_size=8, enable_large_batch_splitting=True, max_execution_batch_size=3)
+        await runner.occupied()
+        return await rows_of([runner.submit("serving_default", x(*values), "rows") for values in ([0] * 4, [0] * 2)])
+
+    assert asyncio.run(scenario()) == [[3, 3, 3, 3], [3, 3]]
+
+
+def test_a_split_request_is_refused_whole_where_it_does_not_fit_into_the_queue(probe):
+    async def scenario():
+        limits = {"max_execution_batch_size": 2, "max_enqueued_batches": 2}
+        runner = Runner(probe, max_batch_size=8, enable_large_batch_splitting=True, **limits)
+        await runner.occupied()
+        first = runner.submit("serving_default", x(0), "y")
+        second = runner.submit("serving_default", x(0, 0, 0, 0), "y")
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    (y,), refused = asyncio.run(scenario())
+
+    assert y.tolist() == [2]
+    assert isinstance(refused, Unavailable)
+    assert str(refused) == (
+        "The batch scheduling queue to which this task was submitted is full; task size is 4 but scheduling capacity "
+        "is only 3 (num_enqueued_batches=1, max_enqueued_batches=2, open_batch_size=1, max_execution_batch_size=2)"
+    )
+
+
+def test_a_split_request_fails_whole_where_a_part_fails(probe):
+    async def scenario():
+        runner = Runner(probe, max_batch_size=8, enable_large_batch_splitting=True, max_execution_batch_size=1)
+        values = np.array([3, 0, 4, 0], dtype=np.int32)
+        with pytest.raises(ModelError):
+            await runner.submit("divide", values, "y")
+        return await rows_of([runner.submit("serving_default", x(0), "y")])
+
+    assert asyncio.run(scenario()) == [[2]]
+
+
+def test_a_caller_that_goes_takes_all_parts_of_its_request_from_the_queue(probe):
+    async def scenario():
+        limits = {"max_execution_batch_size": 1, "max_enqueued_batches": 2}
+        runner = Runner(probe, max_batch_size=2, enable_large_batch_splitting=True, **limits)
+        await runner.occupied()
+        gone = runner.submit("serving_default", x(0, 0), "rows")
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        return await rows_of([runner.submit("serving_default", x(0, 0), "rows")])  # the queue would be full
+
+    assert asyncio.run(scenario()) == [[1, 1]]
+
+
+def test_different_inner_shapes_are_run_apart(probe):
+    async def scenario():
+        runner = Runner(probe)
+        await runner.occupied()
+        return await rows_of([runner.submit("echo", np.zeros((1, width), np.float32), "rows") for width in (2, 3, 2)])
+
+    assert asyncio.run(scenario()) == [[2], [1], [2]]
+
+
+def test_different_inner_shapes_are_run_together_where_they_are_padded(probe):
+    async def scenario():
+        runner = Runner(probe, pad_variable_length_inputs=True)
+        await runner.occupied()
+        tasks = [runner.submit("echo", x([1, 2]), "x", "rows"), runner.submit("echo", x([3, 4, 5]), "x", "rows")]
+        return await asyncio.gather(*tasks)
+
+    (narrow, rows), (wide, _) = asyncio.run(scenario())
+
+    assert narrow.tolist() == [[1, 2, 1]]
+    assert wide.tolist() == [[3, 4, 5]]
+    assert rows.tolist() == [2]
+
+
+def test_the_parts_of_a_split_request_are_padded_alike(probe):
+    async def scenario():
+        limits = {"max_execution_batch_size": 2, "pad_variable_length_inputs": True}
+        runner = Runner(probe, max_batch_size=4, enable_large_batch_splitting=True, **limits)
+        await runner.occupied()
+        large, _ = await asyncio.gather(
+            runner.submit("echo", np.ones((3, 1), np.float32), "x"),
+            runner.submit("echo", np.ones((1, 2), np.float32), "x"),
+        )
+        return large
+
+    assert asyncio.run(scenario())[0].tolist() == [[1], [1], [1]]
+
+
 def test_a_scalar_has_no_rows_to_merge(probe):
     async def scenario():
         await Runner(probe).submit("serving_default", np.float32(1), "y")

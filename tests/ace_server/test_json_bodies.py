@@ -41,6 +41,29 @@ def test_reads_rows_and_columns(body, infos, expected):
 
 
 @pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('{"instances": [1, 2]}', {"x": [1, 2]}),
+        ('{"instances": [{"x": 1}, {"x": 2}]}', {"x": [1, 2]}),
+        ('{"instances": [{"x": 1, "name": "a"}]}', {"x": [1], "name": [b"a"]}),
+        ('{"inputs": [1]}', {"x": [1]}),
+        ('{"inputs": {"x": [1]}}', {"x": [1]}),
+        ('{"inputs": {"x": [1], "name": "a"}}', {"x": [1], "name": b"a"}),
+    ],
+)
+def test_inputs_that_have_a_default_may_be_left_out(body, expected):
+    tensors, _ = predict_inputs(parse(body.encode()), TWO, optional={"name"})
+
+    assert {name: to_array(tensor).tolist() for name, tensor in tensors.items()} == expected
+
+
+@pytest.mark.parametrize("body", ['{"inputs": {"name": "a"}}', '{"instances": [{"x": 1}, {"x": 1, "name": "a"}]}'])
+def test_other_inputs_may_not_and_rows_must_agree(body):
+    with pytest.raises(InvalidArgument):
+        predict_inputs(parse(body.encode()), TWO, optional={"name"})
+
+
+@pytest.mark.parametrize(
     ("body", "infos", "message"),
     [
         ("", ONE, "JSON Parse error: The document is empty"),

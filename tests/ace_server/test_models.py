@@ -199,5 +199,8 @@ def test_a_changed_config_file_is_applied(caller, server, folder):
 def test_a_config_file_that_is_wrong_is_logged_with_its_line_and_changes_nothing(caller, server, folder):
     (folder / "models.config").write_text("model_config_list {\n  config { nam: 'a' }\n}\n")
 
-    server.wait_for_log('2:12 : Message type "tensorflow.serving.ModelConfig" has no field named "nam"')
+    server.wait_for_log(
+        "models.config:2:12: no usable ModelServerConfig: "
+        'Message type "tensorflow.serving.ModelConfig" has no field named "nam"'
+    )
     assert [caller.offset("a", label=label) for label in ("stable", "canary")] == [10, 20]

@@ -26,8 +26,11 @@ def test_reads_where_the_metrics_are(tmp_path, text, path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("prometheus_config { enabled: true }", r'1:21 : .* no field named "enabled"'),
-        ('prometheus_config { path: "metrics" }', "asks for metrics at metrics; write a path that begins with a slash"),
+        ("prometheus_config { enabled: true }", r'monitoring\.config:1:21: .* no field named "enabled"'),
+        (
+            '\nprometheus_config { path: "metrics" }',
+            r"monitoring\.config:2: path must begin with a slash, but is ",
+        ),
     ],
 )
 def test_says_what_is_wrong_with_a_file(tmp_path, text, message):

@@ -38,7 +38,9 @@ def test_a_value_may_follow_its_flag():
 @pytest.mark.parametrize(
     ("flag", "advice"),
     [
-        ("--modelname=x", "--model_name"),
+        ("--modelname=x", "the nearest is --model_name"),
+        ("--grpc_max_thread=8", "the nearest is --grpc_max_threads"),
+        ("--ssl_config=tls.txt", "the nearest is --ssl_config_file"),
         ("--quux", "--help"),
         ("--port=many", "port"),
         ("--enable_batching=perhaps", "true"),
@@ -107,6 +109,9 @@ TENSORFLOW_MODEL_SERVER_FLAGS = [
     "remove_unused_fields_from_bundle_metagraph",
     "enable_serialization_as_tensor_content",
     "enable_grpc_healthcheck_service",
+    "skip_initialize_tpu",
+    "num_tflite_pools",
+    "num_tflite_interpreters_per_pool",
     "rest_api_enable_cors_support",
     "enable_per_model_batching_parameters",
     "prefer_tflite_model",

@@ -90,8 +90,8 @@ def test_a_share_of_gpu_memory_may_be_grown_into(configured):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("\nintra_op_threads: 1", r"session\.txt is no .*ConfigProto: 2:1 .*intra_op_threads"),
-        ("intra_op_parallelism_threads: many", r"session\.txt is no .*ConfigProto: 1:31 .*many"),
+        ("\nintra_op_threads: 1", r"session\.txt:2:1: no usable ConfigProto: .*intra_op_threads"),
+        ("intra_op_parallelism_threads: many", r"session\.txt:1:31: no usable ConfigProto: .*many"),
         ("\n\nintra_op_parallelism_threads: -1", r"session\.txt:3: intra_op_parallelism_threads must not be negative"),
         ("device_count { key: 'CPU' value: 0 }", r"no session of .*session\.txt: No CPU devices"),
     ],
@@ -119,5 +119,5 @@ def test_a_server_says_what_is_wrong_with_the_file_and_does_not_start(serve, pro
     file = tmp_path / "session.txt"
     file.write_text("inter_op_parallelism: 2")
 
-    with pytest.raises(RuntimeError, match=r"ace-server: .*session\.txt is no text file of ConfigProto: 1:1"):
+    with pytest.raises(RuntimeError, match=r"ace-server: .*session\.txt:1:1: no usable ConfigProto"):
         serve(probe_path.parent, f"--tensorflow_session_config_file={file}")

@@ -1,13 +1,17 @@
 import ml_dtypes
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from ace_server.tensors import to_array, to_proto
+from ace_server.tensors import to_array, to_packed_proto, to_proto
 
 DTYPES = [
     np.float32, np.float64, np.float16, ml_dtypes.bfloat16, np.int8, np.int16, np.int32, np.int64,
     np.uint8, np.uint16, np.uint32, np.uint64, np.bool_, np.complex64, np.complex128,
+    ml_dtypes.int2, ml_dtypes.int4, ml_dtypes.uint2, ml_dtypes.uint4, ml_dtypes.float4_e2m1fn,
+    ml_dtypes.float8_e4m3b11fnuz, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e5m2,
+    ml_dtypes.float8_e5m2fnuz,
 ]  # fmt: skip
 
 
@@ -28,6 +32,14 @@ def test_every_dtype_and_shape_comes_back_as_it_went(dtype, shape):
     assert back.dtype == array.dtype
     assert back.shape == shape
     assert back.tolist() == array.tolist()
+
+
+@pytest.mark.parametrize("dtype", [dtype for dtype in (*DTYPES, np.object_) if "fnuz" not in dtype.__name__])
+def test_no_dtype_is_written_otherwise_than_tensorflow_reads_it(dtype):
+    array = np.array([b"a", b""], dtype) if dtype is np.object_ else np.array([1, 0]).astype(dtype)
+
+    for proto in (to_proto(array), to_packed_proto(array)):  # of fnuz, make_ndarray knows nothing
+        assert tf.make_ndarray(proto).tolist() == array.tolist()
 
 
 def test_strings_come_back_as_bytes():
