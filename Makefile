@@ -23,7 +23,7 @@ IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
 
-.PHONY: help setup demo test tensorflow_model_server contract bench-inference bench-isolation bench-pixels check format train export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test tensorflow_model_server contract bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format train export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -49,6 +49,15 @@ tensorflow_model_server: $(STAMP) ## put ace_server into .venv/bin under this na
 
 contract: $(STAMP) ## hold the server at TARGET=host:port to the recorded answers of TensorFlow Serving
 	$(BIN)/pytest tests/contract --target $(TARGET) --recording $(or $(RECORDING),recorded)
+
+bench-serving: $(STAMP) ## hold ace_server on VERSION=1 of MODELS/detector against the same version in process and a perfect queue (10 minutes)
+	$(BIN)/python serving/benchmarks/detector.py $(MODELS)/detector/$(VERSION)
+
+bench-overhead: $(STAMP) ## calls/s and latency of half_plus_two, against a bare grpc.aio echo (2 minutes)
+	$(BIN)/python serving/benchmarks/overhead.py
+
+bench-swaps: $(STAMP) ## the server's memory over 200 version swaps under load (5 minutes)
+	$(BIN)/python serving/benchmarks/swaps.py --out runs/swaps.png
 
 bench-pixels: $(STAMP) ## compare 200 drawn images with OpenCV: pixels and prob_fake (2 minutes)
 	$(BIN)/python export/benchmarks/pixels.py
