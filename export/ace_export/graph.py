@@ -80,7 +80,7 @@ class ServingGraph:
     def _network(self) -> Any:
         """One function for all signatures, so that its weights are in the file once."""
         pixels = tf.TensorSpec([None, *self.detector.input_size, 3], tf.uint8)
-        return tf.function(self._folded, input_signature=[pixels], jit_compile=self.xla or None)
+        return tf.function(self._folded, autograph=False, input_signature=[pixels], jit_compile=self.xla or None)
 
     @functools.cached_property
     def _read_images(self) -> Any:

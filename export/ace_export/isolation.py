@@ -65,7 +65,7 @@ def _survivors(
     rows = tf.cast(tf.maximum(count, 1), tf.int64)
     batch = (
         tf.data.Dataset.from_tensor_slices((image_bytes, tf.range(count)))
-        .map(function, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(tf.autograph.experimental.do_not_convert(function), num_parallel_calls=tf.data.AUTOTUNE)
         .ignore_errors()
         .concatenate(tf.data.Dataset.from_tensors(missing).repeat(rows))
         .take(rows)

@@ -34,7 +34,12 @@ def check(version: Path, detector: Detector, images: Sequence[GoldenImage], *, t
     Raises:
         ParityError: an image is further off than the tolerance, or an unreadable one is answered.
     """
-    found = dict(zip((image.name for image in images), graph.answers(version, [i.data for i in images]), strict=True))
+    found = graph.answers(version, [image.data for image in images])
+    return compare(dict(zip((image.name for image in images), found, strict=True)), detector, images, tolerance)
+
+
+def compare(found: dict[str, Answer], detector: Detector, images: Sequence[GoldenImage], tolerance: float) -> Parity:
+    """Answers by the images' names beside those of the reference. Raises as `check` does."""
     for image in images:
         _check_readable(image, found[image.name])
     expected = reference(detector, [image for image in images if image.readable])

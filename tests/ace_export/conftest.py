@@ -1,7 +1,14 @@
 """A small detector, as training would leave it, exported once for all tests that only read it."""
 
-from collections.abc import Callable
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,12 +18,14 @@ from keras import layers
 from tensorflow.core.protobuf import config_pb2
 
 from ace_export import golden
+from ace_export.__main__ import main
 from ace_export.detector import Detector, load_detector
 from ace_export.exporter import export
 
 SIZE = 96
 
 Answer = Callable[[list[bytes]], dict[str, np.ndarray]]
+Command = Callable[..., subprocess.CompletedProcess]
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +50,49 @@ def detector(detector_file: Path) -> Detector:
 @pytest.fixture(scope="session")
 def version(detector_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(detector_file, tmp_path_factory.mktemp("models") / "detector")
+
+
+@pytest.fixture(scope="session")
+def changed(detector_file: Path, faces: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same detector, published as version 7 with all that a person and training may say of it."""
+    folder = tmp_path_factory.mktemp("changed")
+    shutil.copy(detector_file, folder)
+    sha256 = hashlib.sha256(detector_file.read_bytes()).hexdigest()
+    report = {"detector_sha256": sha256, "threshold": 0.4, "temperature": 1.5, "test": {"auc": 0.9}}
+    (folder / "report.json").write_text(json.dumps(report))
+    (folder / "images").mkdir()
+    (folder / "images" / "mine.jpg").write_bytes(faces[0])
+    arguments = ["--temperature=2", "--classes=fake,real", "--scale=unit", "--precision=bfloat16"]
+    arguments += ["--max-pixels=1000000", f"--images={folder / 'images'}", "--version=7"]
+    assert main([str(folder / "detector.keras"), str(folder / "models"), *arguments]) == 0
+    return folder / "models" / "7"
+
+
+@pytest.fixture(scope="session")
+def command() -> Command:
+    """The command as a person gives it, who has set none of TensorFlow's variables."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess:
+        words = [sys.executable, "-m", "ace_export", *arguments]
+        return subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def by_command(
+    command: Command, detector_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess]:
+    """Where a version was published in a process of its own, and what that said."""
+    models = tmp_path_factory.mktemp("by command") / "models" / "detector"
+    return models / "4", command(detector_file, models, "--version", "4")
+
+
+@pytest.fixture(scope="session")
+def signatures(version: Path) -> Mapping[str, Any]:
+    """Those of the version as Python calls them, loaded once: it takes seconds, and the first call of each again."""
+    return tf.saved_model.load(str(version)).signatures
 
 
 @pytest.fixture(scope="session", params=["function", "session"])

@@ -5,35 +5,26 @@ import pytest
 
 from ace_export.description import compare, describe
 from ace_export.errors import VersionError
-from ace_export.exporter import export
-from ace_export.settings import Settings
 
 
-@pytest.fixture(scope="module")
-def softened(detector_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same detector with its classes turned round, at another temperature and threshold."""
-    settings = Settings(classes=("fake", "real"), temperature=2.0, threshold=0.4, max_pixels=1_000_000)
-    return export(detector_file, tmp_path_factory.mktemp("models"), settings)
+def test_what_is_in_a_version_is_said_in_words(changed: Path):
+    lines = dict(line.split(maxsplit=1) for line in describe(changed).replace("· ", "").splitlines()[1:])
 
-
-def test_what_is_in_a_version_is_said_in_words(softened: Path):
-    lines = dict(line.split(maxsplit=1) for line in describe(softened).replace("· ", "").splitlines()[1:])
-
-    manifest = json.loads((softened / "assets.extra" / "manifest.json").read_text())
+    manifest = json.loads((changed / "assets.extra" / "manifest.json").read_text())
     assert lines["source"] == f"detector.keras, SHA-256 {manifest['source']['sha256']}"
-    assert lines["input"] == "96×96 RGB, scaled as xception; images of up to 1,000,000 pixels"
+    assert lines["input"] == "96×96 RGB, scaled as unit; images of up to 1,000,000 pixels"
     assert lines["output"] == "sigmoid of (fake, real), temperature 2"
     assert lines["threshold"] == "fake from 0.4"
-    assert lines["precision"] == "float32"
+    assert lines["precision"] == "bfloat16"
     assert lines["graph"] == f"SHA-256 {manifest['files']['saved_model.pb']}"
     assert lines["pixels"] == "pixels uint8[n, 96, 96, 3] → label string[n], prob_fake float32[n]"
     assert lines["regress"] == "inputs string[n] → outputs float32[n]"
 
 
-def test_two_versions_are_compared_image_by_image(version: Path, softened: Path):
-    manifests = [json.loads((v / "assets.extra" / "manifest.json").read_text())["golden"] for v in (version, softened)]
+def test_two_versions_are_compared_image_by_image(version: Path, changed: Path):
+    manifests = [json.loads((v / "assets.extra" / "manifest.json").read_text())["golden"] for v in (version, changed)]
 
-    lines = compare(version, softened).splitlines()
+    lines = compare(version, changed).splitlines()
 
     table = {line[: lines[0].index(str(version))].strip(): line for line in lines[1:-1]}
     assert table.keys() == manifests[0].keys()
@@ -48,10 +39,6 @@ def test_two_versions_are_compared_image_by_image(version: Path, softened: Path)
         assert ("→" in line) == (first["label"] != second["label"])
     assert lines[-1].startswith("largest difference ")
     assert lines[-1].endswith(f" of {len(table)} labels differ")
-
-
-def test_a_version_is_no_different_from_itself(version: Path):
-    assert compare(version, version).splitlines()[-1].startswith("largest difference 0.0e+00; 0 of ")
 
 
 def test_what_is_no_version_is_named(version: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,11 +17,10 @@ from ace_export.parity import reference_pixels
 from ace_export.settings import Settings
 
 Answer = Callable[[list[bytes]], dict[str, np.ndarray]]
+Signatures = Mapping[str, Any]
 
 
-def test_signatures_are_those_of_the_contract(version: Path):
-    signatures = tf.saved_model.load(str(version)).signatures
-
+def test_signatures_are_those_of_the_contract(signatures: Signatures):
     found = {
         name: {
             "inputs": {spec.name: (spec.dtype.name, spec.shape.as_list()) for spec in inputs(signature)},
@@ -72,9 +72,8 @@ BAD_EXAMPLES = {
 
 @pytest.mark.parametrize("kind", BAD_EXAMPLES)
 def test_examples_are_answered_as_the_images_in_them_and_a_bad_one_with_nan(
-    version: Path, faces: list[bytes], kind: str
+    signatures: Signatures, faces: list[bytes], kind: str
 ):
-    signatures = tf.saved_model.load(str(version)).signatures
     examples = tf.constant([example(faces[0]), BAD_EXAMPLES[kind], example(b"no image"), example(faces[1])])
     prob_fake = signatures["serving_default"](tf.constant(faces[:2]))["prob_fake"].numpy()
     expected = [prob_fake[0], np.nan, np.nan, prob_fake[1]]
@@ -87,8 +86,8 @@ def test_examples_are_answered_as_the_images_in_them_and_a_bad_one_with_nan(
     assert classified["classes"].numpy().tolist() == [[b"real", b"fake"]] * 4
 
 
-def test_features_stand_where_their_images_stood(version: Path, faces: list[bytes]):
-    features = tf.saved_model.load(str(version)).signatures["features"]
+def test_features_stand_where_their_images_stood(signatures: Signatures, faces: list[bytes]):
+    features = signatures["features"]
     alone = features(tf.constant(faces))["features"].numpy()
 
     outputs = features(tf.constant([faces[0], b"no image", *faces[1:]]))
@@ -99,8 +98,7 @@ def test_features_stand_where_their_images_stood(version: Path, faces: list[byte
     assert np.ptp(alone, axis=0).max() > 1e-2  # or an answer in the wrong place would go unseen
 
 
-def test_both_signatures_answer_the_same_to_the_same_pixels(version: Path, golden_images: dict[str, bytes]):
-    signatures = tf.saved_model.load(str(version)).signatures
+def test_both_signatures_answer_the_same_to_the_same_pixels(signatures: Signatures, golden_images: dict[str, bytes]):
     png = golden_images["png"]
 
     decoded = signatures["pixels"](tf.constant(reference_pixels(png, (96, 96))[np.newaxis]))
@@ -110,19 +108,19 @@ def test_both_signatures_answer_the_same_to_the_same_pixels(version: Path, golde
     assert decoded["label"].numpy().tolist() == encoded["label"].numpy().tolist()
 
 
-def test_an_empty_batch_of_pixels_is_answered_with_no_rows(version: Path):
-    outputs = tf.saved_model.load(str(version)).signatures["pixels"](tf.zeros([0, 96, 96, 3], tf.uint8))
+def test_an_empty_batch_of_pixels_is_answered_with_no_rows(signatures: Signatures):
+    outputs = signatures["pixels"](tf.zeros([0, 96, 96, 3], tf.uint8))
 
     assert [value.shape[0] for value in outputs.values()] == [0, 0]
 
 
 @pytest.mark.parametrize(("step", "label"), [(0, b"fake"), (1, b"real")])
 def test_an_image_is_fake_from_the_threshold_on(detector: Detector, faces: list[bytes], step: int, label: bytes):
-    images = tf.constant(faces[:1])
-    prob_fake = ServingGraph(detector).serving_default(images)["prob_fake"].numpy()[0]
+    pixels = tf.constant(reference_pixels(faces[0], (96, 96))[np.newaxis])
+    prob_fake = ServingGraph(detector).pixels(pixels)["prob_fake"].numpy()[0]
     threshold = prob_fake if step == 0 else np.nextafter(prob_fake, np.float32(1))
 
-    verdict = ServingGraph(replace(detector, threshold=float(threshold))).serving_default(images)
+    verdict = ServingGraph(replace(detector, threshold=float(threshold))).pixels(pixels)
 
     assert verdict["label"].numpy().tolist() == [label]
 
@@ -153,37 +151,46 @@ def test_the_graph_holds_the_weights_once_for_all_signatures(detector: Detector,
     assert sum(path.stat().st_size for path in (tmp_path / "variables").iterdir()) < 4096
 
 
+@pytest.fixture(scope="module")
+def compiled_version(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compiled")
+    ServingGraph(detector, xla=True).save(folder)
+    return folder
+
+
 def test_a_graph_compiled_by_xla_answers_the_same_to_batches_of_any_size(
-    detector: Detector, version: Path, faces: list[bytes], load: Callable[[Path], Answer], tmp_path: Path
+    compiled_version: Path, answer: Answer, faces: list[bytes], load: Callable[[Path], Answer]
 ):
-    ServingGraph(detector, xla=True).save(tmp_path)
+    compiled = load(compiled_version)
 
-    compiled, plain = load(tmp_path), load(version)
-
-    assert any("_XlaMustCompile" in node.attr for node in nodes(tmp_path))
+    assert any("_XlaMustCompile" in node.attr for node in nodes(compiled_version))
     for images in (faces, faces[:1], [b"no image"], [*faces, *faces], faces[:1]):
-        found, expected = compiled(images), plain(images)
+        found, expected = compiled(images), answer(images)
         np.testing.assert_allclose(logit(found["prob_fake"]), logit(expected["prob_fake"]), atol=1e-4)
         assert found["label"].tolist() == expected["label"].tolist()
-    assert np.ptp(logit(plain(faces)["prob_fake"])) > 1e-2
+    assert np.ptp(logit(answer(faces)["prob_fake"])) > 1e-2
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.fixture(scope="module", params=["bfloat16", "float16"])
+def reduced(
+    request: pytest.FixtureRequest, detector_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """A precision, and a version that computes in it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    ServingGraph(load_detector(detector_file, Settings(precision=request.param))).save(folder)
+    return request.param, folder
+
+
 def test_a_graph_of_half_precision_answers_nearly_the_same(
-    detector_file: Path,
-    version: Path,
-    faces: list[bytes],
-    precision: str,
-    load: Callable[[Path], Answer],
-    tmp_path: Path,
+    reduced: tuple[str, Path], answer: Answer, faces: list[bytes], load: Callable[[Path], Answer]
 ):
-    ServingGraph(load_detector(detector_file, Settings(precision=precision))).save(tmp_path)
+    precision, folder = reduced
 
-    answers = load(tmp_path)(faces)
+    answers = load(folder)(faces)
 
     assert answers["prob_fake"].dtype == np.float32
-    np.testing.assert_allclose(answers["prob_fake"], load(version)(faces)["prob_fake"], atol=0.02)
-    convolutions = [node for node in nodes(tmp_path) if "Conv2D" in node.op or "Conv2d" in node.op]
+    np.testing.assert_allclose(answers["prob_fake"], answer(faces)["prob_fake"], atol=0.02)
+    convolutions = [node for node in nodes(folder) if "Conv2D" in node.op or "Conv2d" in node.op]
     assert {tf.as_dtype(node.attr["T"].type) for node in convolutions} == {tf.as_dtype(precision)}
 
 

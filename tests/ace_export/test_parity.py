@@ -10,10 +10,13 @@ from ace_export.errors import ImagesError, ParityError
 from ace_export.golden import GoldenImage
 
 
-def test_the_exported_graph_answers_like_opencv_and_keras(version: Path, detector: Detector):
-    images = golden.draw()
+@pytest.fixture(scope="module")
+def found(version: Path, detector: Detector) -> parity.Parity:
+    return parity.check(version, detector, golden.draw(), tolerance=1e-3)
 
-    found = parity.check(version, detector, images, tolerance=1e-3)
+
+def test_the_exported_graph_answers_like_opencv_and_keras(found: parity.Parity):
+    images = golden.draw()
 
     assert found.deltas.keys() == {image.name for image in images if image.readable}
     assert max(found.deltas.values()) <= 1e-3
@@ -31,31 +34,31 @@ def test_golden_images_are_the_same_at_every_export():
     assert golden.draw() == golden.draw()
 
 
-def test_refuses_a_graph_of_other_weights(version: Path, detector: Detector):
+def test_refuses_a_graph_of_other_weights(found: parity.Parity, detector: Detector):
     other = keras.models.clone_model(detector.reference)
     other.set_weights([weights * 1.1 for weights in detector.reference.get_weights()])
 
     with pytest.raises(ParityError, match=r"On '.*' the exported graph answers 0\.\d+ and Keras 0\.\d+"):
-        parity.check(version, replace(detector, reference=other), golden.draw(), tolerance=1e-3)
+        parity.compare(found.answers, replace(detector, reference=other), golden.draw(), 1e-3)
 
 
-def test_refuses_differences_above_the_tolerance(version: Path, detector: Detector):
+def test_refuses_differences_above_the_tolerance(found: parity.Parity, detector: Detector):
     with pytest.raises(ParityError, match="more than 0 apart"):
-        parity.check(version, detector, golden.draw(), tolerance=0)
+        parity.compare(found.answers, detector, golden.draw(), 0)
 
 
-def test_refuses_an_answer_to_what_should_be_refused(version: Path, detector: Detector):
+def test_refuses_an_answer_to_what_should_be_refused(found: parity.Parity, detector: Detector):
     png = next(image for image in golden.draw() if image.name == "png")
 
-    with pytest.raises(ParityError, match="to the image 'broken', which cannot be read"):
-        parity.check(version, detector, [png, GoldenImage("broken", png.data, readable=False)], tolerance=1e-3)
+    with pytest.raises(ParityError, match="to the image 'png', which cannot be read"):
+        parity.compare(found.answers, detector, [replace(png, readable=False)], 1e-3)
 
 
-def test_refuses_a_graph_that_refuses_what_opencv_reads(version: Path, detector: Detector):
-    image = GoldenImage("odd", b"not an image", readable=True)  # let OpenCV be said to read it
+def test_refuses_a_graph_that_refuses_what_opencv_reads(found: parity.Parity, detector: Detector):
+    image = GoldenImage("text", b"not an image", readable=True)  # let OpenCV be said to read it
 
-    with pytest.raises(ParityError, match=r"refuses the image 'odd' \(not an image .*\), and OpenCV reads it"):
-        parity.check(version, detector, [image], tolerance=1e-3)
+    with pytest.raises(ParityError, match=r"refuses the image 'text' \(not an image .*\), and OpenCV reads it"):
+        parity.compare(found.answers, detector, [image], 1e-3)
 
 
 def test_images_of_a_folder_are_those_that_opencv_reads(tmp_path: Path, faces: list[bytes]):

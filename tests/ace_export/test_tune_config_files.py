@@ -6,7 +6,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow.core.protobuf import config_pb2
 
-from ace_export.tuning.candidates import Setting
+from ace_export.tuning.candidates import BATCHED, UNBATCHED, Candidate, Setting
 from ace_export.tuning.config_files import batching_parameters, flags, session_config
 from ace_server.config import BatchingParameters, read_batching_parameters
 from ace_server.options import parse
@@ -43,7 +43,7 @@ def test_the_flags_give_a_server_that_takes_threads_from_flags_alone_those_of_th
     (tmp_path / "batching_parameters.txt").write_text(batching_parameters(setting))
     (tmp_path / "session_config.txt").write_text(session_config(setting))
 
-    options = parse(["--model_base_path=/models", *flags(setting, tmp_path)])
+    options = parse(["--model_base_path=/models", *flags(Candidate(setting), tmp_path)])
 
     config = session_config_of(options)
     by_flag = (options.tensorflow_intra_op_parallelism, options.tensorflow_inter_op_parallelism)
@@ -51,6 +51,11 @@ def test_the_flags_give_a_server_that_takes_threads_from_flags_alone_those_of_th
     assert by_flag == by_both == (setting.intra_op_threads, setting.inter_op_threads)
     assert options.enable_batching
     assert read_batching_parameters(Path(options.batching_parameters_file)).num_batch_threads == setting.batch_threads
+
+
+def test_a_default_is_given_no_files(tmp_path):
+    assert flags(BATCHED, tmp_path) == ["--enable_batching"]
+    assert flags(UNBATCHED, tmp_path) == []
 
 
 def test_notes_are_comments_above_the_values():

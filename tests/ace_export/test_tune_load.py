@@ -1,8 +1,11 @@
 import asyncio
+import re
 
+import httpx
 import pytest
 
 from ace_export.errors import TuneError
+from ace_export.tuning.candidates import Setting
 from ace_export.tuning.load import Answer, Caller, Load, Saturation
 
 
@@ -30,8 +33,13 @@ def test_processor_time_may_be_unknown():
 
 
 @pytest.fixture(scope="module")
-def address(serve, version):
-    return serve(version.parent, "--model_name=detector", "--enable_batching").address
+def server(serve, version):
+    return serve(version.parent, "--model_name=detector", "--enable_batching", "--rest_api_port=-1")
+
+
+@pytest.fixture(scope="module")
+def address(server):
+    return server.address
 
 
 def called(address, load, method, *arguments):
@@ -76,9 +84,30 @@ def test_images_that_the_version_reads_are_fine(address, faces):
     called(address, Load(tuple(faces), callers=1, seconds=0.1), "check")
 
 
-@pytest.mark.parametrize(("method", "arguments"), [("saturate", (lambda: None,)), ("offer", (10.0,)), ("check", ())])
-def test_a_call_that_fails_ends_the_measurement_with_the_servers_words(serve, version, faces, method, arguments):
-    other = serve(version.parent, "--model_name=other").address
+def runs_of_at_most(server, rows):
+    metrics = httpx.get(f"{server.rest_url}/monitoring/prometheus/metrics").text
+    return int(re.search(rf'processed_batch_size_bucket{{le="{rows}"}} (\d+)', metrics)[1])
 
+
+def test_a_batch_of_every_size_allowed_is_run_before_any_is_measured(server, faces):
+    before = [runs_of_at_most(server, rows) for rows in (1, 4, 16)]
+
+    called(server.address, Load(tuple(faces), callers=1, seconds=0.1), "warm", Setting(1, 1, 1, (1, 4, 16)))
+
+    after = [runs_of_at_most(server, rows) for rows in (1, 4, 16)]
+    assert [more - fewer for fewer, more in zip(before, after, strict=True)] == [1, 2, 3]
+
+
+FAILING = [("saturate", (lambda: None,)), ("offer", (10.0,)), ("check", ()), ("warm", (Setting(1, 1, 1, (2,)),))]
+
+
+@pytest.fixture(scope="module")
+def another(serve, version):
+    """A server that has no detector."""
+    return serve(version.parent, "--model_name=other", "--enable_model_warmup=false").address
+
+
+@pytest.mark.parametrize(("method", "arguments"), FAILING)
+def test_a_call_that_fails_ends_the_measurement_with_the_servers_words(another, faces, method, arguments):
     with pytest.raises(TuneError, match="NOT_FOUND: Servable not found for request: Latest"):
-        called(other, Load(tuple(faces), callers=3, seconds=0.5), method, *arguments)
+        called(another, Load(tuple(faces), callers=3, seconds=0.5), method, *arguments)

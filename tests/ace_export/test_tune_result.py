@@ -77,6 +77,74 @@ def test_both_servers_are_started_with_the_same_flags(result):
     )
 
 
+@pytest.fixture
+def nothing_gained(result) -> Result:
+    """The same settings, and a server without batching that serves better than any."""
+    fastest = measured(UNBATCHED, 10.0, 11.0, p99_ms=250)
+    survey = replace(result.survey, defaults=(fastest, result.survey.defaults[1]))
+    return replace(result, survey=survey, choice=choose((*survey.defaults, *survey.finalists)))
+
+
+def test_where_no_setting_beats_no_batching_that_is_said_and_started(nothing_gained):
+    commands = nothing_gained.commands(Path("/tuned"))
+
+    assert nothing_gained.advice == (
+        "No setting serves better on this machine: start the server without batching. The files hold the best of the "
+        "settings, for a server that has to batch: 2×1 threads, batches ≤ 4, oneDNN on, 9.5 images/s, p99 300 ms."
+    )
+    assert nothing_gained.gains == (
+        "10.5 images/s, +110 % (+100 % to +120 %) over --enable_batching, "
+        "+11 % (+10 % to +11 %) over 2×1 threads, batches ≤ 4, oneDNN on"
+    )
+    assert commands.startswith("  TF_ENABLE_ONEDNN_OPTS=1 python -m ace_server ")
+    assert "batching" not in commands
+    assert "/tuned" not in commands
+    assert "→ default: no batching" in nothing_gained.table()
+
+
+def test_the_files_of_settings_that_gain_nothing_say_so(nothing_gained):
+    _, without, best, how = nothing_gained.notes
+
+    assert without == "Better without this file: no batching serves best there, 10.5 images/s, p99 250 ms."
+    assert best == "For a server that has to batch, the best of the settings: 9.5 images/s, p99 300 ms."
+    assert how == "Measured at full load, with oneDNN on (TF_ENABLE_ONEDNN_OPTS=1 in the server's environment)."
+    assert (nothing_gained.setting, nothing_gained.max_enqueued_batches) == (Setting(2, 1, 2, (1, 4)), 24)
+    assert nothing_gained.as_json()["written"] == "2×1 threads, batches ≤ 4, oneDNN on"
+
+
+def test_batching_by_default_is_recommended_where_it_is_best(result):
+    fastest = measured(BATCHED, 12.0, 12.0, p99_ms=250)
+    survey = replace(result.survey, defaults=(result.survey.defaults[0], fastest))
+
+    found = replace(result, survey=survey, choice=choose((*survey.defaults, *survey.finalists)))
+
+    assert "start the server with --enable_batching alone." in found.advice
+    assert found.commands(Path("/tuned")).endswith(" --enable_batching")
+
+
+def test_no_batching_without_onednn_is_started_so(result):
+    survey = replace(
+        result.survey,
+        others=(),
+        finalists=(*result.survey.finalists, measured(replace(UNBATCHED, onednn=False), 12.0, 12.0, p99_ms=99)),
+    )
+
+    found = replace(result, survey=survey, choice=choose((*survey.defaults, *survey.finalists)))
+
+    assert found.commands(Path("/tuned")).startswith("  TF_ENABLE_ONEDNN_OPTS=0 python -m ace_server ")
+    assert chart.draw(found).startswith(b"\x89PNG")
+
+
+def test_a_setting_chosen_for_its_p99_alone_is_said_to_be(result):
+    near = measured(UNBATCHED, 9.6, 9.6, p99_ms=400)
+    survey = replace(result.survey, defaults=(near, result.survey.defaults[1]))
+
+    found = replace(result, survey=survey, choice=choose((*survey.defaults, *survey.finalists)))
+
+    assert found.advice == "That is no gain over no batching but in its p99: 300 ms, and 400 ms there."
+    assert result.advice == ""
+
+
 def test_the_picture_rings_the_chosen_candidate_in_red(result):
     picture = cv2.imdecode(np.frombuffer(chart.draw(result), np.uint8), cv2.IMREAD_COLOR)
 

@@ -84,12 +84,23 @@ def test_where_the_default_has_misled_about_onednn_all_settings_are_tried_the_ot
     assert {(one.candidate.setting, one.candidate.onednn) for one in found.all if one.candidate.setting} == {
         (setting, onednn) for setting in SETTINGS for onednn in (True, False)
     }
-    assert [one.candidate.onednn for one in found.finalists] == [True] * 3
+    assert [one.candidate.onednn for one in found.finalists if one.candidate.setting] == [True] * 3
 
 
-def test_one_server_is_up_at_a_time_while_settings_are_tried():
+def test_no_batching_without_onednn_is_a_finalist_where_the_default_is_faster_so():
+    machine = KnownMachine(lambda one: 3.0 if one.setting else 4.0 + (one.onednn is False))
+
+    found = survey(machine, SETTINGS, rounds=2)
+
+    [without] = [one for one in found.finalists if one.candidate.setting is None]
+    assert without.candidate == Candidate(enable_batching=False, onednn=False)
+    assert len(without.rounds) == 2
+    assert len({one.candidate for one in found.all}) == len(found.all)
+
+
+def test_one_server_is_up_beside_the_defaults_while_settings_are_tried():
     machine = KnownMachine(by_size)
 
     survey(machine, SETTINGS, rounds=1)
 
-    assert machine.servers_up[5 : 5 + len(SETTINGS) + 1] == [1] * (len(SETTINGS) + 1)
+    assert machine.servers_up[5 : 5 + len(SETTINGS) + 1] == [3] * (len(SETTINGS) + 1)

@@ -31,7 +31,7 @@ def load_split(files: ImageFiles, preset: Preset, *, name: str) -> tf.data.Datas
 
     labels = np.array(files.labels, np.float32)[:, None]
     dataset = tf.data.Dataset.from_tensor_slices(([str(path) for path in files.paths], labels))
-    dataset = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.map(tf.autograph.experimental.do_not_convert(read), num_parallel_calls=tf.data.AUTOTUNE)
     if len(files.paths) * preset.input_size**2 * 3 <= _MAX_CACHE_BYTES:
         dataset = dataset.cache()
     for _ in tqdm(_named_failures(dataset, files), total=len(files.paths), desc=f"read {name}", unit="image"):

@@ -46,7 +46,7 @@ def draw(result: Result) -> bytes:
     _draw_settings(axes, [one for one in result.survey.all if one.candidate.setting])
     for one, marker in zip(result.survey.defaults, _DEFAULTS, strict=True):
         axes.scatter(*_place(one), s=90, marker=marker, color=_GREY, zorder=4, label=_described(one))
-    for one in result.survey.others:
+    for one in (*result.survey.finalists, *result.survey.others):
         if not one.candidate.setting:
             axes.scatter(
                 *_place(one), s=90, marker="D", facecolor="white", color=_GREY, zorder=4, label=_described(one)

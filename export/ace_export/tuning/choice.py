@@ -1,4 +1,4 @@
-"""Which candidate is written down, and why."""
+"""Which candidate serves best, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

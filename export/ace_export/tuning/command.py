@@ -11,8 +11,9 @@ _USAGE = "python -m ace_export tune runs/models/detector/1 [--out DIR] [--second
 _DESCRIPTION = """\
 Starts ace_server on this machine with one thread layout and largest batch after another, sends it the images of the
 version's warm-up records, and writes what answers the most of them a second: batching_parameters.txt and
-session_config.txt for ace_server and tensorflow_model_server, tune.png, tune.json. Prints their paths.
-An Xception on two processors, busy with other work, took half an hour; its 299×299 warm-up is replayed at each start.
+session_config.txt for ace_server and tensorflow_model_server, tune.png, tune.json. Prints their paths, and says so
+where a server without them serves as well.
+On two processors that is some twenty servers, each measured for twice --seconds once its first runs are over.
 """
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .candidates import Setting
+from .candidates import Candidate, Setting
 
 BATCHING = "batching_parameters.txt"
 SESSION = "session_config.txt"
@@ -32,13 +32,15 @@ def session_config(setting: Setting, *, notes: Sequence[str] = ()) -> str:
     )
 
 
-def flags(setting: Setting, folder: Path) -> list[str]:
-    """What either server is started with where the two files lie in `folder`.
+def flags(candidate: Candidate, folder: Path) -> list[str]:
+    """What either server is started with; where the candidate has a setting, the two files lie in `folder`.
 
     TensorFlow Serving takes the numbers of threads from its flags alone, and overwrites those of the file by them.
     """
-    given = ["--enable_batching", f"--batching_parameters_file={folder / BATCHING}"]
-    given += [f"--tensorflow_session_config_file={folder / SESSION}"]
+    given = ["--enable_batching"] if candidate.enable_batching else []
+    if not (setting := candidate.setting):
+        return given
+    given += [f"--batching_parameters_file={folder / BATCHING}", f"--tensorflow_session_config_file={folder / SESSION}"]
     if setting.intra_op_threads or setting.inter_op_threads:
         given += [f"--tensorflow_intra_op_parallelism={setting.intra_op_threads}"]
         given += [f"--tensorflow_inter_op_parallelism={setting.inter_op_threads}"]

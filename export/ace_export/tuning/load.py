@@ -1,6 +1,7 @@
 """Calls on a server, one image each: as many at a time as it can answer, or at a steady rate."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from ace_client import contract
 from ace_export.errors import TuneError
+
+from .candidates import Setting
 
 _SEED = 7
 _TIMEOUT_S = 600.0  # of a call: a server that answers nothing ends the measurement
@@ -66,7 +69,7 @@ class Caller:
 
     def __init__(self, address: str, load: Load) -> None:
         self._load = load
-        self._requests = [_request(image) for image in load.images]
+        self._requests = [_request([image]) for image in load.images]
         self._channel = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
         self._predict = prediction_service_pb2_grpc.PredictionServiceStub(self._channel).Predict
 
@@ -90,6 +93,16 @@ class Caller:
                     f"The version does not answer image {position + 1} of its own warm-up records: "
                     f"{reason[0].decode()}. Export the detector again."
                 )
+
+    async def warm(self, setting: Setting) -> None:
+        """Have every batch thread run a batch of every size that is allowed, so that no first run is measured later.
+
+        Raises:
+            TuneError: the server does not answer.
+        """
+        for size in setting.batch_sizes:
+            request = _request(list(itertools.islice(itertools.cycle(self._load.images), size)))
+            await asyncio.gather(*(self._answer(request) for _ in range(setting.batch_threads)))
 
     async def saturate(self, cpu_s: Callable[[], float | None]) -> "Saturation":
         """The answers to callers that call again as soon as they are answered, from the first answer on.
@@ -153,8 +166,11 @@ class Caller:
         return list(await asyncio.gather(*calls))
 
     async def _call(self, position: int) -> predict_pb2.PredictResponse:
+        return await self._answer(self._requests[position % len(self._requests)])
+
+    async def _answer(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         try:
-            return await self._predict(self._requests[position % len(self._requests)], timeout=_TIMEOUT_S)
+            return await self._predict(request, timeout=_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             raise TuneError(f"The server does not answer under load: {error.code().name}: {error.details()}") from error
 
@@ -164,9 +180,9 @@ def _answer(began_s: float) -> Answer:
     return Answer(now_s, (now_s - began_s) * 1000)
 
 
-def _request(image: bytes) -> predict_pb2.PredictRequest:
+def _request(images: Sequence[bytes]) -> predict_pb2.PredictRequest:
     request = predict_pb2.PredictRequest()
     request.model_spec.name = contract.MODEL_NAME
     request.model_spec.signature_name = contract.SERVING_DEFAULT
-    request.inputs[contract.IMAGE_BYTES].CopyFrom(tf.make_tensor_proto([image]))
+    request.inputs[contract.IMAGE_BYTES].CopyFrom(tf.make_tensor_proto(images))
     return request

@@ -14,8 +14,9 @@ from tensorflow_serving.config import model_server_config_pb2
 from ace_client import contract
 from ace_export.errors import TuneError
 
+from . import bound
 from .candidates import Candidate
-from .config_files import ONEDNN, batching_parameters, flags, session_config
+from .config_files import BATCHING, ONEDNN, SESSION, batching_parameters, flags, session_config
 
 _SERVING = re.compile(r"Running gRPC ModelServer at (\S+) \.\.\.")
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
@@ -26,7 +27,8 @@ _POLL_S = 0.05
 class Server:
     """A running server of one version on a free port of 127.0.0.1, its files in a folder of its own.
 
-    It is in a session of its own: what ends the tuning, Ctrl-C too, ends the server by way of `stop`.
+    It is in a session of its own: what ends the tuning, Ctrl-C too, ends the server by way of `stop`, and a SIGKILL by
+    way of the kernel (`bound`).
     """
 
     def __init__(self, version: Path, candidate: Candidate, folder: Path) -> None:
@@ -36,7 +38,8 @@ class Server:
             TuneError: it does not start; the message has the reason that it gave.
         """
         self._log = folder / "server.log"
-        command = [sys.executable, "-m", "ace_server", *_flags(version, candidate, folder)]
+        command = [sys.executable, "-m", bound.__name__, str(os.getpid()), "ace_server"]
+        command += _flags(version, candidate, folder)
         with self._log.open("w") as log:
             self._process = subprocess.Popen(  # noqa: S603 - this Python, and paths of our own
                 command,
@@ -92,12 +95,11 @@ def _flags(version: Path, candidate: Candidate, folder: Path) -> Sequence[str]:
     models.write_text(_model_config(version), encoding="utf-8")
     given = ["--host=127.0.0.1", "--port=0", f"--model_config_file={models}"]
     given += ["--file_system_poll_wait_seconds=0", "--max_num_load_retries=0"]
-    given += ["--enable_batching"] if candidate.enable_batching else []
+    given += ["--enable_model_warmup=false"]  # the records are of all signatures, and one is measured
     if candidate.setting:
-        (folder / "batching_parameters.txt").write_text(batching_parameters(candidate.setting), encoding="utf-8")
-        (folder / "session_config.txt").write_text(session_config(candidate.setting), encoding="utf-8")
-        given += flags(candidate.setting, folder)
-    return given
+        (folder / BATCHING).write_text(batching_parameters(candidate.setting), encoding="utf-8")
+        (folder / SESSION).write_text(session_config(candidate.setting), encoding="utf-8")
+    return [*given, *flags(candidate, folder)]
 
 
 def _model_config(version: Path) -> str:

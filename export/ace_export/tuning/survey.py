@@ -10,12 +10,17 @@ from .candidates import BATCHED, UNBATCHED, Candidate, Setting
 from .choice import FINALISTS, finalists
 from .measurement import Measurement
 
+_DEFAULTS = (UNBATCHED, BATCHED)  # whose servers stay up: they are measured first and last
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What was measured. The finalists and the defaults have the rounds that were taken in turn, and no others."""
+    """What was measured. The finalists and the defaults have the rounds that were taken in turn, and no others.
+
+    The finalists are the best settings, and no batching without oneDNN where the default is faster so.
+    """
 
     steady_per_s: float  # the rate of the calls beside full load
     defaults: tuple[Measurement, ...]  # no batching, and --enable_batching alone
@@ -35,16 +40,21 @@ def survey(bench: Bench, settings: Sequence[Setting], *, rounds: int, max_p99_ms
         TuneError: a server does not start or does not answer.
     """
     in_turn = 2 + min(FINALISTS, len(settings) + 1)
-    walk = _Walk(bench, visits=6 + len(settings) + rounds * in_turn, starts=4 + len(settings) + in_turn)
+    walk = _Walk(bench)
+    walk.expect(visits=6 + len(settings) + rounds * in_turn, starts=2 + len(settings) + in_turn)
     default = walk.visit(UNBATCHED)
     without = walk.visit(replace(UNBATCHED, onednn=False))
     walk.visit(BATCHED)
     default += walk.visit(UNBATCHED).rounds[0]  # again, for all that follows hangs on the two
     without += walk.visit(without.candidate).rounds[0]
-    bench.keep([])  # a server of Xception holds two gigabytes
-    tried = _try(walk, settings, max_p99_ms, onednn=default.images_per_s >= without.images_per_s)
+    bench.keep(_DEFAULTS)
+    onednn = default.images_per_s >= without.images_per_s
+    tried = _try(walk, settings, max_p99_ms, onednn=onednn)
     best = finalists(tried, max_p99_ms)
-    final = {candidate: Measurement(candidate) for candidate in (UNBATCHED, BATCHED, *(one.candidate for one in best))}
+    if not onednn:
+        walk.expect(visits=rounds, starts=1)
+        best.append(without)
+    final = {candidate: Measurement(candidate) for candidate in (*_DEFAULTS, *(one.candidate for one in best))}
     for _ in range(rounds):
         for candidate in final:
             final[candidate] += walk.visit(candidate).rounds[0]
@@ -61,7 +71,7 @@ def _try(walk: "_Walk", settings: Sequence[Setting], max_p99_ms: float | None, *
     tried.append(other)
     if finalists(tried, max_p99_ms)[0] is other:  # the default has misled, as it may on a busy machine
         rest = [setting for setting in settings if setting != best.setting]
-        walk.expect(len(rest))
+        walk.expect(visits=len(rest), starts=len(rest))
         tried += [walk.visit_once(Candidate(setting, onednn=not onednn)) for setting in rest]
     return tried
 
@@ -69,21 +79,21 @@ def _try(walk: "_Walk", settings: Sequence[Setting], max_p99_ms: float | None, *
 class _Walk:
     """Visits that tell how far they have come."""
 
-    def __init__(self, bench: Bench, *, visits: int, starts: int) -> None:
+    def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._visits = visits
-        self._starts = starts
+        self._visits = 0
+        self._starts = 0
         self.steady_per_s = 0.0  # known from the first visit on
 
-    def expect(self, more: int) -> None:
-        """There are so many more visits, each with a start."""
-        self._visits += more
-        self._starts += more
+    def expect(self, *, visits: int, starts: int) -> None:
+        """There are so many more to come."""
+        self._visits += visits
+        self._starts += starts
 
     def visit_once(self, candidate: Candidate) -> Measurement:
-        """One round, after which the server is ended."""
+        """One round, after which the server is ended, for one of Xception holds two gigabytes."""
         one = self.visit(candidate)
-        self._bench.keep([])
+        self._bench.keep(_DEFAULTS)
         return one
 
     def visit(self, candidate: Candidate) -> Measurement:

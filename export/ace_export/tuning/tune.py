@@ -47,7 +47,7 @@ def tune(version: Path, out: Path, *, seconds: float = 4.0, rounds: int = 3, max
     logger.info("Measuring %d settings and the defaults: %d callers, JPEGs of the version", len(tried), load.callers)
     with tempfile.TemporaryDirectory(prefix="ace-tune-") as folder, Bench(version, load, Path(folder)) as bench:
         found = survey(bench, tried, rounds=rounds, max_p99_ms=max_p99_ms)
-    choice = choose(found.finalists, max_p99_ms)
+    choice = choose((*found.defaults, *found.finalists), max_p99_ms)
     result = Result(version, load, found, choice, count, neighbours.share(), datetime.now().astimezone())
     _write(result, out)
     _tell(result, out)
@@ -93,8 +93,8 @@ def _tell(result: Result, out: Path) -> None:
     )
     logger.info("Chosen: %s: %s", result.chosen.candidate.name, result.choice.reason)
     logger.info("%s; in brackets the least and the most of %d rounds", result.gains, len(result.chosen.rounds))
-    if any(result.chosen.gain_over(default).mean <= 0 for default in result.survey.defaults):
-        logger.info("That is no gain over a default: on this machine the default serves as well.")
+    if result.advice:
+        logger.info("%s", result.advice)
     if result.others_share is not None and result.others_share > _QUIET:
         logger.info(
             "Other processes took %.0f %% of the processors meanwhile. Measure again on a quiet machine before you "
