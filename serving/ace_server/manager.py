@@ -7,7 +7,7 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from .memory import give_back
 from .metrics import Metrics
 from .model_config import ModelConfig
 from .options import Options
-from .repository import versions_under
+from .repository import Identity, identity_of, versions_under
 from .servable import Servable, SessionSettings
 from .trial import Trial
 from .warmup import warm_up
@@ -50,6 +50,12 @@ class Version:
     servable: Servable | None = None
     error: CallError | None = None
     loading: asyncio.Task[None] | None = None
+    identity: Identity | None = None  # what the last try to load it found
+
+    def is_replaced(self) -> bool:
+        """Whether something else lies there now than was loaded, or was found not to load."""
+        settled = self.state in (State.AVAILABLE, State.END) and not self.loading
+        return settled and identity_of(self.path) not in (None, self.identity)
 
 
 @dataclass(eq=False)
@@ -205,7 +211,7 @@ class Manager:
             )
         wanted = [model.versions[number] for number in model.aspired]
         await asyncio.gather(*(asyncio.shield(version.loading) for version in wanted if version.loading))
-        failed = [version for version in wanted if version.error]
+        failed = [version for version in wanted if version.error and not version.servable]
         if failed:
             reasons = ", ".join(f"{{name: {model.name} version: {v.number}}} due to error: {v.error}" for v in failed)
             raise ModelError(grpc.StatusCode.UNKNOWN, f"1 model(s) did not become available: {{{reasons}}}")
@@ -244,30 +250,42 @@ class Manager:
         for number, path in model.aspired.items():
             known = model.versions.get(number)
             if known is None or (known.state is State.END and known.error is None):  # new, or unloaded and back again
-                version = model.versions[number] = Version(number, path)
-                version.loading = asyncio.create_task(self._load(model, version))
+                known = model.versions[number] = Version(number, path)
+            elif not known.is_replaced():
+                continue
+            known.loading = asyncio.create_task(self._load(model, known))
         self._let_go(model)
 
     async def _load(self, model: _Model, version: Version) -> None:
-        """Load and warm one version, again and again while it fails and is still wanted."""
+        """Load and warm one version, again and again while it fails and is still wanted.
+
+        Where it is one that has been replaced under its number, the old one is served until the new one is ready.
+        """
         retry_s = self._options.load_retry_interval_micros / 1e6
         for left in range(self._options.max_num_load_retries, -1, -1):
-            version.state = State.LOADING
+            if self._options.unload_before_load:
+                await self._make_room(version)
+            version.identity = identity_of(version.path)
+            if not version.servable:
+                version.state = State.LOADING
             try:
                 async with self._loads:
                     if self._options.trial_load and self._has_to_lose(version):
                         await self._trial.run(version.path)
-                    version.servable = await asyncio.get_running_loop().run_in_executor(
+                    new = await asyncio.get_running_loop().run_in_executor(
                         self._loader, self._load_and_warm, model, version
                     )
+                replaced, version.servable = version.servable, new
                 version.state, version.error = State.AVAILABLE, None
+                if replaced:
+                    self._in_background(self._close(replaced))
                 break
             except CallError as error:
                 version.error = error
                 self._metrics.loads.failed(version.path)
                 _log.error("Cannot load version %d of model %s: %s", version.number, model.name, error)
             if not left or version.number not in model.aspired:
-                version.state = State.END
+                version.state = State.AVAILABLE if version.servable else State.END
                 break
             _log.info("Trying version %d of model %s again in %g s", version.number, model.name, retry_s)
             await asyncio.sleep(retry_s)
@@ -276,10 +294,19 @@ class Manager:
         if not self._applying.locked():
             await self._announce_changes()
 
+    async def _make_room(self, version: Version) -> None:
+        """Return once everything is unloaded that is to go, and what this version replaces."""
+        replaced, version.servable = version.servable, None
+        if replaced:
+            await self._announce_changes()
+            await self._close(replaced)
+        if self._unloads:
+            await asyncio.wait(self._unloads)
+
     def _has_to_lose(self, version: Version) -> bool:
-        """Whether there is any version but this one that is served or is to be."""
-        others = (other for model in self._models.values() for other in model.versions.values() if other is not version)
-        return any(other.servable or other.loading for other in others)
+        """Whether there is anything served, or any version but this one that is to be."""
+        versions = (other for model in self._models.values() for other in model.versions.values())
+        return any(other.servable or (other.loading and other is not version) for other in versions)
 
     def _load_and_warm(self, model: _Model, version: Version) -> Servable:
         started_s = time.perf_counter()
@@ -314,28 +341,38 @@ class Manager:
         """Unload what is no longer wanted, but never the last version that answers while its successor does not."""
         if self._applying.locked():  # what is let go now could not be brought back where the change is refused
             return
-        successor_ready = not model.aspired or any(number in model.aspired for number in model.available())
+        successor_ready = (
+            self._options.unload_before_load
+            or not model.aspired
+            or any(number in model.aspired for number in model.available())
+        )
         for number, version in list(model.versions.items()):
             if number in model.aspired or version.loading:
                 continue
             if version.state is State.AVAILABLE and successor_ready:
-                unload = asyncio.create_task(self._unload(model, version))
-                self._unloads.add(unload)
-                unload.add_done_callback(self._unloads.discard)
-            elif version.error:  # it never served, and its folder has gone
+                self._in_background(self._unload(model, version))
+            elif version.error and not version.servable:  # it never served, and its folder has gone
                 del model.versions[number]
+
+    def _in_background(self, unloading: Coroutine[None, None, None]) -> None:
+        unload = asyncio.create_task(unloading)
+        self._unloads.add(unload)
+        unload.add_done_callback(self._unloads.discard)
 
     async def _unload(self, model: _Model, version: Version) -> None:
         servable, version.servable, version.state = version.servable, None, State.UNLOADING
         if servable is None:
             return
         await self._announce_changes()
+        await self._close(servable)
+        version.state = State.END
+        self._metrics.forget(model.name, version.number)
+
+    async def _close(self, servable: Servable) -> None:
         while self._batcher.busy_with(servable):
             await asyncio.sleep(_QUIET_POLL_S)
         await asyncio.get_running_loop().run_in_executor(self._loader, _close, servable)
-        version.state = State.END
-        self._metrics.forget(model.name, version.number)
-        _log.info("Unloaded servable version {name: %s version: %d}", model.name, version.number)
+        _log.info("Unloaded servable version {name: %s version: %d}", servable.name, servable.version)
 
 
 def _close(servable: Servable) -> None:

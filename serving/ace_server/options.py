@@ -57,6 +57,11 @@ class Options:
         False, "merge by the batching_params.pbtxt of each version's folder; the file above counts for the runners only"
     )
     num_request_iterations_for_warmup: int = _flag(1, "how often each warm-up record is run")
+    unload_before_load: bool = _flag(
+        False,
+        "unload what a version found by polling takes the place of before it loads: half of the memory, and calls "
+        "fail until it is ready",
+    )
     saved_model_tags: str = _flag("serve", "comma-separated tags of the graph to load from each SavedModel")
     num_load_threads: int = _flag(0, "versions that load at a time; 0 and 1 load them one by one")
     enable_serialization_as_tensor_content: bool = _flag(False, "answer with packed bytes instead of typed fields")

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+_GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,24 @@ class VersionPolicy:
         if self.specific:
             return {number: versions[number] for number in self.specific if number in versions}
         return {number: versions[number] for number in sorted(versions)[-self.latest :]}
+
+
+class Identity(NamedTuple):
+    """What tells a version from one that has taken its number. No inode: some file systems change them at will."""
+
+    written_ns: int
+    size: int
+
+
+def identity_of(path: Path) -> Identity | None:
+    """The identity of the version in a folder; None where there is none, as while it is being replaced."""
+    for name in _GRAPHS:
+        try:
+            status = (path / name).stat()
+        except OSError:
+            continue
+        return Identity(status.st_mtime_ns, status.st_size)
+    return None
 
 
 def versions_under(base_path: Path) -> dict[int, Path]:

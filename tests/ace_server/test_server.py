@@ -85,11 +85,20 @@ class Caller:
         status = self._health.Check(health_pb2.HealthCheckRequest(service=service), timeout=30).status
         return status == health_pb2.HealthCheckResponse.SERVING
 
-    def wait_for(self, version, state, timeout_s=60):
+    def wait_for(self, version, state):
+        self._wait(lambda: self.states().get(version, ("", ""))[0] == state, f"version {version} is not {state}")
+
+    def wait_for_error(self, version):
+        self._wait(lambda: self.states()[version][1], f"version {version} has no error")
+
+    def wait_for_answer(self, y):
+        self._wait(lambda: self.y(0)[0] == y, f"the answer is not {y}")
+
+    def _wait(self, holds, complaint, timeout_s=60):
         deadline_s = time.monotonic() + timeout_s
-        while self.states().get(version, ("", ""))[0] != state:
+        while not holds():
             if time.monotonic() > deadline_s:
-                raise TimeoutError(f"version {version} is not {state}: {self.states()}")
+                raise TimeoutError(f"{complaint}: {self.states()}")
             time.sleep(0.05)
 
 
@@ -265,6 +274,32 @@ def test_a_version_is_tried_again_until_it_loads(serve, base_path, write_probe, 
     shutil.copytree(write_probe(tmp_path / "elsewhere" / "2"), base_path / "2", dirs_exist_ok=True)
 
     Caller(server.address).wait_for(2, "AVAILABLE")
+
+
+def test_a_version_that_is_replaced_under_its_number_is_loaded_again(serve, base_path, write_probe, tmp_path):
+    flags = ("--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0", "--notrial_load")
+    caller = Caller(serve(base_path, "--model_name=probe", *flags).address)
+    (base_path / "1" / "saved_model.pb").write_bytes(b"no graph")
+    caller.wait_for_error(1)
+    assert caller.states()[1][0] == "AVAILABLE"
+    assert caller.y(0) == ([2], 1)  # the old one, as the new one does not load
+
+    new = write_probe(tmp_path / "elsewhere" / "1", offset=10.0)
+    (base_path / "1").rename(tmp_path / "away")
+    new.rename(base_path / "1")
+    caller.wait_for_answer([12])
+
+    assert caller.states() == {1: ("AVAILABLE", "")}
+
+
+def test_the_old_version_goes_before_the_new_one_loads_where_that_is_asked_for(serve, base_path):
+    flags = ("--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0", "--unload_before_load")
+    caller = Caller(serve(base_path, "--model_name=probe", *flags).address)
+    (base_path / "2").mkdir()
+    (base_path / "2" / "saved_model.pb").write_bytes(b"no graph")  # were it loaded first, version 1 would stay
+    caller.wait_for(2, "END")
+
+    assert caller.states()[1] == ("END", "")
 
 
 def test_a_base_path_that_vanishes_changes_nothing(serve, base_path):
