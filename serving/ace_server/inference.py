@@ -19,10 +19,11 @@ from tensorflow_serving.apis import (
 from . import examples, predict
 from .batching import Batcher
 from .errors import InvalidArgument
-from .manager import Manager, Version
+from .manager import Manager
 from .metrics import CallMetrics
 from .servable import Servable
 from .tensors import Array, to_packed_proto, to_proto
+from .versions import Version
 
 _SIGNATURE_DEF = "signature_def"  # the one metadata field that there is
 _Bound: TypeAlias = predict.BoundRequest | examples.BoundExamples

@@ -4,77 +4,28 @@ A new version is loaded and warmed before the old one goes, and an old one goes 
 """
 
 import asyncio
-import enum
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import grpc
 from tensorflow_serving.apis import model_pb2
 
 from .batching import Batcher
 from .errors import CallError, FailedPrecondition, InvalidArgument, ModelError, NotFound, Unavailable
-from .memory import give_back
+from .loader import Loader
 from .metrics import Metrics
 from .model_config import ModelConfig
 from .options import Options
-from .repository import Identity, identity_of, versions_under
+from .repository import identity_of, versions_under
 from .servable import Servable, SessionSettings
-from .trial import Trial
-from .warmup import warm_up
+from .versions import Model, State, Version
 
 _log = logging.getLogger(__name__)
 _QUIET_POLL_S = 0.02
 
 
-class State(enum.IntEnum):
-    """TensorFlow Serving's states of a version, with its numbers."""
-
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
-
-
-@dataclass(eq=False)
-class Version:
-    """A version that was found once; `error` says why it is not served, where that was not wanted."""
-
-    number: int
-    path: Path
-    state: State = State.START
-    servable: Servable | None = None
-    error: CallError | None = None
-    loading: asyncio.Task[None] | None = None
-    identity: Identity | None = None  # what the last try to load it found
-
-    def is_replaced(self) -> bool:
-        """Whether something else lies there now than was loaded, or was found not to load."""
-        settled = self.state in (State.AVAILABLE, State.END) and not self.loading
-        return settled and identity_of(self.path) not in (None, self.identity)
-
-
-@dataclass(eq=False)
-class _Model:
-    name: str
-    config: ModelConfig | None = None  # None once it is no longer served
-    labels: Mapping[str, int] = field(
-        default_factory=dict
-    )  # those in force, which are set after the versions are there
-    versions: dict[int, Version] = field(default_factory=dict)
-    aspired: Mapping[int, Path] = field(default_factory=dict)
-    trouble: str = ""  # why the base path could not be read at the last look
-
-    def available(self) -> dict[int, Servable]:
-        return {number: version.servable for number, version in self.versions.items() if version.servable}
-
-
 class Manager:
-    """The state machine over the versions of all models. Used from one event loop; loads are in a thread of its own."""
+    """The state machine over the versions of all models. Used from one event loop."""
 
     def __init__(
         self,
@@ -89,18 +40,10 @@ class Manager:
         self._announce = announce
         self._announced: Mapping[str, bool] = {}
         self._options = options
-        self._sessions = sessions
-        self._trial = Trial(
-            tags=sessions.tags,
-            config=sessions.config.SerializeToString(),
-            warmup_iterations=options.num_request_iterations_for_warmup if options.enable_model_warmup else 0,
-            timeout_s=options.trial_timeout_seconds,
-        )
         self._metrics = metrics or Metrics()
+        self._loader = Loader(options, sessions, self._metrics.loads, admit=batcher.admit)
         self._batcher = batcher
-        self._models: dict[str, _Model] = {}
-        self._loader = ThreadPoolExecutor(max(1, options.num_load_threads), thread_name_prefix="loader")
-        self._loads = asyncio.Semaphore(max(1, options.num_load_threads))  # trials included
+        self._models: dict[str, Model] = {}
         self._unloads: set[asyncio.Task[None]] = set()
         self._applying = asyncio.Lock()
 
@@ -114,7 +57,7 @@ class Manager:
         """
         if not spec.name:
             raise InvalidArgument("ModelSpec has no name specified.")
-        model = self._models.get(spec.name, _Model(spec.name))
+        model = self._models.get(spec.name, Model(spec.name))
         available = model.available()
         number = _number_asked_for(spec, model)
         if number is None and available:
@@ -192,11 +135,11 @@ class Manager:
 
     def _configure(self, configs: Mapping[str, ModelConfig | None]) -> None:
         for name in {*self._models, *configs}:
-            model = self._models.setdefault(name, _Model(name))
+            model = self._models.setdefault(name, Model(name))
             model.config = configs.get(name)
             self._look(model)
 
-    async def _loaded(self, model: _Model) -> None:
+    async def _loaded(self, model: Model) -> None:
         """Return when every version of the model that is wanted has loaded."""
         path = model.config.base_path if model.config else None
         if model.trouble:
@@ -237,7 +180,7 @@ class Manager:
             for model in self._models.values():
                 self._look(model)
 
-    def _look(self, model: _Model) -> None:
+    def _look(self, model: Model) -> None:
         """Bring what is wanted up to date with the file system; a base path that cannot be read changes nothing."""
         try:
             model.aspired = model.config.policy.aspired(versions_under(model.config.base_path)) if model.config else {}
@@ -256,7 +199,7 @@ class Manager:
             known.loading = asyncio.create_task(self._load(model, known))
         self._let_go(model)
 
-    async def _load(self, model: _Model, version: Version) -> None:
+    async def _load(self, model: Model, version: Version) -> None:
         """Load and warm one version, again and again while it fails and is still wanted.
 
         Where it is one that has been replaced under its number, the old one is served until the new one is ready.
@@ -269,12 +212,8 @@ class Manager:
             if not version.servable:
                 version.state = State.LOADING
             try:
-                async with self._loads:
-                    if self._options.trial_load and self._has_to_lose(version):
-                        await self._trial.run(version.path)
-                    new = await asyncio.get_running_loop().run_in_executor(
-                        self._loader, self._load_and_warm, model, version
-                    )
+                on_trial = self._options.trial_load and self._has_to_lose(version)
+                new = await self._loader.load(model.name, version.number, version.path, on_trial=on_trial)
                 replaced, version.servable = version.servable, new
                 version.state, version.error = State.AVAILABLE, None
                 if replaced:
@@ -308,36 +247,11 @@ class Manager:
         versions = (other for model in self._models.values() for other in model.versions.values())
         return any(other.servable or (other.loading and other is not version) for other in versions)
 
-    def _load_and_warm(self, model: _Model, version: Version) -> Servable:
-        started_s = time.perf_counter()
-        servable = Servable(version.path, name=model.name, version=version.number, settings=self._sessions)
-        loaded_s = time.perf_counter()
-        self._metrics.loads.loaded(model.name, version.number, version.path, loaded_s - started_s)
-        try:
-            self._batcher.admit(servable)
-            iterations = self._options.num_request_iterations_for_warmup
-            records = warm_up(servable, iterations) if self._options.enable_model_warmup else 0
-        except BaseException:
-            servable.close()
-            raise
-        passed_s = time.perf_counter() - loaded_s
-        give_back()
-        self._metrics.loads.warmed(model.name, version.number, version.path, records=records, passed_s=passed_s)
-        _log.info(
-            "Successfully loaded servable version {name: %s version: %d} in %.1f s, %d warm-up records in %.1f s",
-            model.name,
-            version.number,
-            loaded_s - started_s,
-            records,
-            passed_s,
-        )
-        return servable
-
     def _let_go_of_all(self) -> None:
         for model in self._models.values():
             self._let_go(model)
 
-    def _let_go(self, model: _Model) -> None:
+    def _let_go(self, model: Model) -> None:
         """Unload what is no longer wanted, but never the last version that answers while its successor does not."""
         if self._applying.locked():  # what is let go now could not be brought back where the change is refused
             return
@@ -359,7 +273,7 @@ class Manager:
         self._unloads.add(unload)
         unload.add_done_callback(self._unloads.discard)
 
-    async def _unload(self, model: _Model, version: Version) -> None:
+    async def _unload(self, model: Model, version: Version) -> None:
         servable, version.servable, version.state = version.servable, None, State.UNLOADING
         if servable is None:
             return
@@ -371,16 +285,10 @@ class Manager:
     async def _close(self, servable: Servable) -> None:
         while self._batcher.busy_with(servable):
             await asyncio.sleep(_QUIET_POLL_S)
-        await asyncio.get_running_loop().run_in_executor(self._loader, _close, servable)
-        _log.info("Unloaded servable version {name: %s version: %d}", servable.name, servable.version)
+        await self._loader.close(servable)
 
 
-def _close(servable: Servable) -> None:
-    servable.close()
-    give_back()
-
-
-def _number_asked_for(spec: model_pb2.ModelSpec, model: _Model) -> int | None:
+def _number_asked_for(spec: model_pb2.ModelSpec, model: Model) -> int | None:
     """The version that a request names by number or by label; None where it leaves the choice to the server."""
     if spec.WhichOneof("version_choice") == "version_label":
         if spec.version_label not in model.labels:
