@@ -27,6 +27,7 @@ from .rest_server import RestServer
 from .security import Security
 from .servable import SessionSettings
 from .session_config import runs_spread, session_config
+from .status_page import StatusPage
 
 _log = logging.getLogger(__name__)
 _FLUSH_S = 1.0  # for answers that are written but not yet sent when the last call is done
@@ -112,7 +113,10 @@ def _rest_api(options: Options, manager: Manager, batcher: Batcher, gate: Gate, 
     if not options.rest_api_port:
         return None
     inference = Inference(manager, batcher, metrics.calls, packed_outputs=True)
-    return RestApi(inference, gate, metrics, options=options, ready=manager.ready, metrics_path=metrics_path)
+    pages = StatusPage(manager, batcher, gate, metrics).routes
+    return RestApi(
+        inference, gate, metrics, options=options, ready=manager.ready, metrics_path=metrics_path, pages=pages
+    )
 
 
 def _show_samples(metrics: Metrics, manager: Manager, batcher: Batcher) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,16 @@ class Version:
     servable: Servable | None = None
     error: CallError | None = None
     loading: asyncio.Task[None] | None = None
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What is known of a model at one moment."""
+
+    name: str
+    labels: Mapping[str, int]  # label → version
+    versions: Sequence[Version]  # highest first
+    trouble: str  # why the base path could not be read at the last look
 
 
 @dataclass(eq=False)
@@ -142,6 +152,19 @@ class Manager:
     def ready(self) -> dict[str, bool]:
         """For each model to be served, whether some version of it is loaded and warmed."""
         return {model.name: bool(model.available()) for model in self._models.values() if model.config}
+
+    def models(self) -> list[ModelState]:
+        """Every model that is to be served, or of which some version still is."""
+        return [
+            ModelState(
+                model.name,
+                model.labels,
+                [model.versions[number] for number in sorted(model.versions, reverse=True)],
+                model.trouble,
+            )
+            for model in self._models.values()
+            if model.config or model.available()
+        ]
 
     def states(self) -> dict[tuple[str, ...], float]:
         """1 for every version that was found, by model, number and state."""
