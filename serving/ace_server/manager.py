@@ -22,6 +22,7 @@ from .metrics import Metrics
 from .model_config import ModelConfig
 from .options import Options
 from .repository import versions_under
+from .request_log import RequestLogging
 from .servable import Servable, SessionSettings
 from .trial import Trial
 from .warmup import warm_up
@@ -152,6 +153,11 @@ class Manager:
     def ready(self) -> dict[str, bool]:
         """For each model to be served, whether some version of it is loaded and warmed."""
         return {model.name: bool(model.available()) for model in self._models.values() if model.config}
+
+    def request_logging(self, model: str) -> RequestLogging | None:
+        """Whether and where requests for this model are logged."""
+        known = self._models.get(model)
+        return known.config.logging if known and known.config else None
 
     def models(self) -> list[ModelState]:
         """Every model that is to be served, or of which some version still is."""
