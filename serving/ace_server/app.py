@@ -21,6 +21,7 @@ from .manager import Manager
 from .metrics import Metrics
 from .model_config import configured_models, read_model_config
 from .monitoring_config import DEFAULT_PATH, read_metrics_path
+from .observing import Observer
 from .options import Options
 from .reloads import model_roots, reload_refused, reload_within
 from .request_log import RequestLog
@@ -71,14 +72,15 @@ async def serve(options: Options) -> int:
     packed_outputs = options.enable_serialization_as_tensor_content
     inference = Inference(manager, batcher, metrics.calls, request_log, packed_outputs=packed_outputs)
     security = Security(options)
+    observer = Observer(options.access_log_sampling_rate)
     api = _rest_api(options, parts)
-    rest = RestServer(api.app, options, security, flush_s=_FLUSH_S) if api else None
-    server = new_server(options, security)
+    rest = RestServer(api.app, options, security, observer, flush_s=_FLUSH_S) if api else None
+    server = new_server(options, security, observer)
     prediction_service = PredictionService(inference, gate, metrics)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction_service, server)
     reload, admin = reload_within(model_roots(options, models), manager), None
     if options.admin_port:
-        admin = new_server(options, security)
+        admin = new_server(options, security, observer)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload), admin)
         reload = reload_refused(bind_admin(admin, options, security))
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload), server)

@@ -16,7 +16,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from . import examples, predict
+from . import calls, examples, predict
 from .batching import Batcher
 from .errors import InvalidArgument
 from .manager import Manager, Version
@@ -117,6 +117,8 @@ class Inference:
         return answer
 
     async def _run(self, api: str, servable: Servable, bound: _Bound) -> list[Array]:
+        if call := calls.current():
+            call.served_by(servable.name, servable.version, _rows(bound))
         started_s = time.perf_counter()
         values = await self._batcher.run(servable, bound.feeds, list(bound.fetches.values()))
         self._metrics.in_runtime(servable.name, api, time.perf_counter() - started_s)
@@ -159,6 +161,12 @@ class Inference:
         for version in self._manager.status(request.model_spec):
             response.model_version_status.append(_status_of(version))
         return response
+
+
+def _rows(bound: _Bound) -> int:
+    """How many rows a request has: the length of its first input, or one."""
+    first = next(iter(bound.feeds.values()), None)
+    return len(first) if first is not None and first.ndim else 1
 
 
 def _effective(servable: Servable, signature_name: str = "") -> model_pb2.ModelSpec:
