@@ -22,7 +22,7 @@ def reload_within(roots: tuple[Path, ...], manager: Manager) -> Reload:
         models = models_of(config)
         for model in models.values():
             _check(model, roots)
-            _check_request_log(model, roots, before=manager.request_logging(model.name))
+            check_request_log(model, roots, before=manager.request_logging(model.name))
         await manager.apply(models)
 
     return reload
@@ -69,7 +69,7 @@ def _check(model: ModelConfig, roots: tuple[Path, ...]) -> None:
         )
 
 
-def _check_request_log(model: ModelConfig, roots: tuple[Path, ...], *, before: RequestLogging | None) -> None:
+def check_request_log(model: ModelConfig, roots: tuple[Path, ...], *, before: RequestLogging | None) -> None:
     """A reload may leave a model's request log where it is, or put it beside models: it does not write elsewhere."""
     if model.logging is None or (before and before.prefix == model.logging.prefix):
         return

@@ -19,7 +19,7 @@ from tensorflow_serving.apis import classification_pb2, inference_pb2, model_pb2
 from tensorflow_serving.apis import regression_pb2 as regression
 from tensorflow_serving.config import logging_config_pb2
 
-from .errors import CallError, InvalidArgument, ResourceExhausted
+from .errors import CallError, ResourceExhausted, WrongField
 from .exposition import Counter
 from .record_files import RecordFiles
 
@@ -46,27 +46,26 @@ def request_logging_of(model: str, config: logging_config_pb2.LoggingConfig) -> 
     """What a model's LoggingConfig asks for; None where that is nothing.
 
     Raises:
-        InvalidArgument: a value is not as it must be, or a field is set that has no meaning here.
+        WrongField: a value is not as it must be, or a field is set that has no meaning here.
     """
-    rate, collector = config.sampling_config.sampling_rate, config.log_collector_config
+    rate, kind = config.sampling_config.sampling_rate, config.log_collector_config.type
     if not config.ListFields():
         return None
     if not 0 <= rate <= 1:
-        raise InvalidArgument(f"The sampling_rate of model {model} is {rate:g}; write a share between 0 and 1.")
-    if collector.type not in ("", _TYPE):
-        raise InvalidArgument(
-            f'The log collector of model {model} is of type "{collector.type}"; only "{_TYPE}" is known here.'
-        )
+        text = f"The sampling_rate of model {model} is {rate:g}; write a share between 0 and 1."
+        raise WrongField("sampling_rate", text, value=f"{rate:g}")
+    if kind not in ("", _TYPE):
+        text = f'The log collector of model {model} is of type "{kind}"; only "{_TYPE}" is known here.'
+        raise WrongField("type", text, value=kind)
     sampling = {field.name for field, _ in config.sampling_config.ListFields()}
     if config.HasField("custom_logging_config") or sampling - {"sampling_rate"}:
-        raise InvalidArgument(f"The logging_config of model {model} may set sampling_rate, type and filename_prefix.")
-    prefix = Path(collector.filename_prefix)
+        text = f"The logging_config of model {model} may set sampling_rate, type and filename_prefix."
+        raise WrongField("logging_config", text)
+    prefix = Path(config.log_collector_config.filename_prefix)
     if not prefix.is_absolute() or not prefix.parent.is_dir():
-        raise InvalidArgument(
-            f'The filename_prefix of model {model} is "{collector.filename_prefix}"; write an absolute path whose '
-            "folder exists."
-        )
-    return RequestLogging(collector.filename_prefix, rate) if rate else None
+        text = f"The filename_prefix of model {model} is {prefix}; write an absolute path whose folder exists."
+        raise WrongField("filename_prefix", text, value=prefix)
+    return RequestLogging(str(prefix), rate) if rate else None
 
 
 class RequestLog:

@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config import logging_config_pb2
 
-from ace_server.errors import InvalidArgument
+from ace_server.errors import WrongField
 from ace_server.request_log import RequestLogging, request_logging_of
 from ace_server.servable import Servable
 from ace_server.warmup import warm_up
@@ -64,7 +64,7 @@ def test_a_config_says_how_much_is_logged_and_where(tmp_path):
     ],
 )
 def test_a_wrong_config_is_refused_with_what_would_be_right(rate, collector, advice):
-    with pytest.raises(InvalidArgument, match=advice):
+    with pytest.raises(WrongField, match=advice):
         request_logging_of("m", config(rate, **collector))
 
 
