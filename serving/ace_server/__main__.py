@@ -1,20 +1,21 @@
 """The command line of the server: flags in, exit status out."""
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from .errors import StartError
+from .logs import Log
 from .options import parse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop: 0 after a drain, 1 where the server could not start or drain, 2 for wrong flags."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    log = Log()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
+        log.show(options.log_format)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         os.environ.setdefault(
             "TF_ENABLE_ONEDNN_OPTS", "1"

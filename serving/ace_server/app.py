@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 from grpc_health.v1 import health_pb2_grpc
@@ -20,16 +21,30 @@ from .manager import Manager
 from .metrics import Metrics
 from .model_config import configured_models, read_model_config
 from .monitoring_config import DEFAULT_PATH, read_metrics_path
+from .observing import Observer
 from .options import Options
 from .reloads import model_roots, reload_refused, reload_within
+from .request_log import RequestLog
 from .rest_api import RestApi
 from .rest_server import RestServer
 from .security import Security
 from .servable import SessionSettings
 from .session_config import runs_spread, session_config
+from .status_page import StatusPage
 
 _log = logging.getLogger(__name__)
 _FLUSH_S = 1.0  # for answers that are written but not yet sent when the last call is done
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What both transports are built on."""
+
+    manager: Manager
+    batcher: Batcher
+    gate: Gate
+    metrics: Metrics
+    request_log: RequestLog
 
 
 async def serve(options: Options) -> int:
@@ -51,18 +66,21 @@ async def serve(options: Options) -> int:
         metrics=metrics.runs,
     )
     manager = Manager(options, batcher, sessions, announce=health.show, metrics=metrics)
-    _show_samples(metrics, manager, batcher)
+    request_log = RequestLog(manager.request_logging, metrics.calls.request_log_count)
+    parts = _Parts(manager, batcher, gate, metrics, request_log)
+    _show_samples(parts)
     packed_outputs = options.enable_serialization_as_tensor_content
-    inference = Inference(manager, batcher, metrics.calls, packed_outputs=packed_outputs)
+    inference = Inference(manager, batcher, metrics.calls, request_log, packed_outputs=packed_outputs)
     security = Security(options)
-    api = _rest_api(options, manager, batcher, gate, metrics)
-    rest = RestServer(api.app, options, security, flush_s=_FLUSH_S) if api else None
-    server = new_server(options, security)
+    observer = Observer(options.access_log_sampling_rate)
+    api = _rest_api(options, parts)
+    rest = RestServer(api.app, options, security, observer, flush_s=_FLUSH_S) if api else None
+    server = new_server(options, security, observer)
     prediction_service = PredictionService(inference, gate, metrics)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction_service, server)
     reload, admin = reload_within(model_roots(options, models), manager), None
     if options.admin_port:
-        admin = new_server(options, security)
+        admin = new_server(options, security, observer)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload), admin)
         reload = reload_refused(bind_admin(admin, options, security))
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload), server)
@@ -97,6 +115,7 @@ async def serve(options: Options) -> int:
         if admin:
             await admin.stop(_FLUSH_S)
         await server.stop(_FLUSH_S)
+        await request_log.close()
     return 1 if unanswered else 0
 
 
@@ -105,17 +124,22 @@ def _batching_parameters(options: Options) -> BatchingParameters:
     return read_batching_parameters(Path(file), flag=flag) if file else BatchingParameters()
 
 
-def _rest_api(options: Options, manager: Manager, batcher: Batcher, gate: Gate, metrics: Metrics) -> RestApi | None:
+def _rest_api(options: Options, parts: _Parts) -> RestApi | None:
     """The REST API, where one is wanted."""
     file = options.monitoring_config_file
     metrics_path = read_metrics_path(Path(file)) if file else DEFAULT_PATH
     if not options.rest_api_port:
         return None
-    inference = Inference(manager, batcher, metrics.calls, packed_outputs=True)
-    return RestApi(inference, gate, metrics, options=options, ready=manager.ready, metrics_path=metrics_path)
+    manager, batcher, gate, metrics = parts.manager, parts.batcher, parts.gate, parts.metrics
+    inference = Inference(manager, batcher, metrics.calls, parts.request_log, packed_outputs=True)
+    pages = StatusPage(manager, batcher, gate, metrics).routes
+    return RestApi(
+        inference, gate, metrics, options=options, ready=manager.ready, metrics_path=metrics_path, pages=pages
+    )
 
 
-def _show_samples(metrics: Metrics, manager: Manager, batcher: Batcher) -> None:
+def _show_samples(parts: _Parts) -> None:
+    metrics, manager, batcher = parts.metrics, parts.manager, parts.batcher
     version = ("model_name", "version")
     metrics.sample("ace_server_queue_rows", "Rows that wait for a run.", version, batcher.waiting)
     metrics.sample("ace_server_in_flight_bytes", "Inputs that wait or run.", (), batcher.admission.bytes_held)

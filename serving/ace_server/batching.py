@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
+from . import calls
 from .admission import Admission
 from .config import BatchingParameters, read_batching_parameters
 from .errors import CallError, InvalidArgument, StartError
@@ -39,6 +40,7 @@ class _Task:
     queued_s: float  # loop time
     ready_s: float  # loop time from which on it need not wait for company
     result: asyncio.Future[list[Array]]
+    call: calls.Account | None = field(default_factory=calls.current)  # that waits for it
 
 
 @dataclass(eq=False)
@@ -260,6 +262,9 @@ class Batcher:
         )
         merging = queue.parameters is not None
         self._metrics.ran(queue.servable.name, queue.servable.version, run, merging=merging)
+        for task in tasks:
+            if task.call:
+                task.call.ran(task.queued_s, started_s, started_s + run.run_s)
 
     def _attempt(self, queue: _Queue, tasks: Sequence[_Task]) -> Sequence[_Outcome]:
         try:

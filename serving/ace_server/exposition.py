@@ -54,6 +54,10 @@ class Counter(Family):
         values = _within_limit(self._values, values)
         self._values[values] = self._values.get(values, 0) + amount
 
+    def series(self) -> dict[Labels, float]:
+        """Each series' number by its label values."""
+        return dict(self._values)
+
     def forget(self, values: Labels) -> None:
         """Drop the series whose label values begin with these."""
         _forget(self._values, values)
@@ -92,7 +96,7 @@ class Histogram(Family):
 
     def __init__(self, name: str, help_text: str, labels: Labels, bounds: Sequence[float]) -> None:
         super().__init__(name, help_text, labels)
-        self._bounds = bounds
+        self.bounds = bounds
         self._counts: dict[Labels, list[int]] = {}
         self._sums: dict[Labels, float] = {}
 
@@ -101,10 +105,14 @@ class Histogram(Family):
         values = _within_limit(self._counts, values)
         counts = self._counts.get(values)
         if counts is None:
-            counts = self._counts[values] = [0] * (len(self._bounds) + 1)
+            counts = self._counts[values] = [0] * (len(self.bounds) + 1)
             self._sums[values] = 0.0
-        counts[bisect_left(self._bounds, amount)] += 1
+        counts[bisect_left(self.bounds, amount)] += 1
         self._sums[values] += amount
+
+    def series(self) -> dict[Labels, Sequence[int]]:
+        """Each series' observations in every bucket, the one beyond the last bound included, by its label values."""
+        return dict(self._counts)
 
     def forget(self, values: Labels) -> None:
         """Drop the series whose label values begin with these."""
@@ -112,7 +120,7 @@ class Histogram(Family):
         _forget(self._sums, values)
 
     def _lines(self) -> Iterator[str]:
-        uppers = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
+        uppers = [*(f"{bound:g}" for bound in self.bounds), "+Inf"]
         for values, counts in list(self._counts.items()):
             total = 0
             for upper, count in zip(uppers, counts, strict=True):

@@ -77,7 +77,7 @@ async def _errors_sent(context: Context) -> AsyncIterator[None]:
     try:
         yield
     except CallError as error:
-        await context.abort(error.code, _cut(str(error)), _pushback(error))
+        await context.abort(error.code, _cut(str(error)), (*context.trailing_metadata(), *_pushback(error)))
     except Exception:  # the call's last line of defence: a stranger learns that it failed, the log learns why
         _log.exception("A call failed in a way that nobody foresaw")
         await context.abort(grpc.StatusCode.INTERNAL, "Internal error; the server's log has the details.")

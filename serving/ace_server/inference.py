@@ -16,11 +16,12 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from . import examples, predict
+from . import calls, examples, predict
 from .batching import Batcher
 from .errors import InvalidArgument
 from .manager import Manager
 from .metrics import CallMetrics
+from .request_log import RequestLog
 from .servable import Servable
 from .tensors import Array, to_packed_proto, to_proto
 from .versions import Version
@@ -40,12 +41,19 @@ class Inference:
     """What every transport calls."""
 
     def __init__(
-        self, manager: Manager, batcher: Batcher, metrics: CallMetrics, *, packed_outputs: bool = False
+        self,
+        manager: Manager,
+        batcher: Batcher,
+        metrics: CallMetrics,
+        request_log: RequestLog,
+        *,
+        packed_outputs: bool = False,
     ) -> None:
         """Predict answers with values in their typed fields, or with `packed_outputs` as bytes in `tensor_content`."""
         self._manager = manager
         self._batcher = batcher
         self._metrics = metrics
+        self._request_log = request_log
         self._encode = to_packed_proto if packed_outputs else to_proto
 
     async def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
@@ -57,6 +65,7 @@ class Inference:
         response = predict_pb2.PredictResponse(model_spec=_effective(servable, bound.signature_name))
         for alias, value in zip(bound.fetches, values, strict=True):
             response.outputs[alias].CopyFrom(self._encode(value))
+        self._request_log.log(response.model_spec, request, response)
         return response
 
     async def classify(
@@ -66,16 +75,20 @@ class Inference:
         _require_spec(request)
         task = inference_pb2.InferenceTask(model_spec=request.model_spec, method_name=examples.CLASSIFY)
         answer = await self._infer(task, request.input)
-        return classification_pb2.ClassificationResponse(
+        response = classification_pb2.ClassificationResponse(
             model_spec=answer.model_spec, result=answer.classification_result
         )
+        self._request_log.log(answer.model_spec, request, response)
+        return response
 
     async def regress(self, request: regression_pb2.RegressionRequest) -> regression_pb2.RegressionResponse:
         """A value for each tf.Example."""
         _require_spec(request)
         task = inference_pb2.InferenceTask(model_spec=request.model_spec, method_name=examples.REGRESS)
         answer = await self._infer(task, request.input)
-        return regression_pb2.RegressionResponse(model_spec=answer.model_spec, result=answer.regression_result)
+        response = regression_pb2.RegressionResponse(model_spec=answer.model_spec, result=answer.regression_result)
+        self._request_log.log(answer.model_spec, request, response)
+        return response
 
     async def multi_inference(
         self, request: inference_pb2.MultiInferenceRequest
@@ -86,7 +99,9 @@ class Inference:
         self._manager.servable(request.tasks[0].model_spec)
         examples.check_tasks(request.tasks)
         answers = await asyncio.gather(*(self._infer(task, request.input) for task in request.tasks))
-        return inference_pb2.MultiInferenceResponse(results=answers)
+        response = inference_pb2.MultiInferenceResponse(results=answers)
+        self._request_log.log(answers[0].model_spec, request, response)
+        return response
 
     async def _infer(self, task: inference_pb2.InferenceTask, given: input_pb2.Input) -> inference_pb2.InferenceResult:
         servable = self._manager.servable(task.model_spec)
@@ -103,6 +118,8 @@ class Inference:
         return answer
 
     async def _run(self, api: str, servable: Servable, bound: _Bound) -> list[Array]:
+        if call := calls.current():
+            call.served_by(servable.name, servable.version, _rows(bound))
         started_s = time.perf_counter()
         values = await self._batcher.run(servable, bound.feeds, list(bound.fetches.values()))
         self._metrics.in_runtime(servable.name, api, time.perf_counter() - started_s)
@@ -145,6 +162,12 @@ class Inference:
         for version in self._manager.status(request.model_spec):
             response.model_version_status.append(_status_of(version))
         return response
+
+
+def _rows(bound: _Bound) -> int:
+    """How many rows a request has: the length of its first input, or one."""
+    first = next(iter(bound.feeds.values()), None)
+    return len(first) if first is not None and first.ndim else 1
 
 
 def _effective(servable: Servable, signature_name: str = "") -> model_pb2.ModelSpec:

@@ -17,6 +17,7 @@ from .metrics import Metrics
 from .model_config import ModelConfig
 from .options import Options
 from .repository import identity_of, versions_under
+from .request_log import RequestLogging
 from .servable import Servable, SessionSettings
 from .versions import Model, State, Version
 
@@ -86,11 +87,20 @@ class Manager:
             if spec.version.value not in model.versions:
                 raise NotFound(f"Could not find version {spec.version.value} of model {spec.name}")
             return [model.versions[spec.version.value]]
-        return [model.versions[number] for number in sorted(model.versions, reverse=True)]
+        return model.newest_first()
 
     def ready(self) -> dict[str, bool]:
         """For each model to be served, whether some version of it is loaded and warmed."""
         return {model.name: bool(model.available()) for model in self._models.values() if model.config}
+
+    def request_logging(self, model: str) -> RequestLogging | None:
+        """Whether and where requests for this model are logged."""
+        known = self._models.get(model)
+        return known.config.logging if known and known.config else None
+
+    def models(self) -> list[Model]:
+        """Every model that is to be served, or of which some version still is."""
+        return [model for model in self._models.values() if model.config or model.available()]
 
     def states(self) -> dict[tuple[str, ...], float]:
         """1 for every version that was found, by model, number and state."""

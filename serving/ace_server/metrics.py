@@ -48,6 +48,11 @@ class CallMetrics:
         self.example_counts = Histogram(
             f"{name}request_example_counts", "tf.Examples of each request.", ("model",), _EXAMPLES
         )
+        self.request_log_count = Counter(
+            f"{name}request_log_count",
+            "Requests that were to be logged.",
+            ("model_name", "status_code"),
+        )
         self.example_count = Counter(f"{name}request_example_count_total", "tf.Examples.", ("model",))
         self.in_flight = Level("ace_server_calls_in_flight", "Calls not yet answered.", call)
         self.answered = Counter("ace_server_calls_total", "Calls answered.", (*_VERSION, *call, "status"))

@@ -10,6 +10,7 @@ from . import text_files
 from .errors import InvalidArgument, WrongField
 from .options import Options
 from .repository import VersionPolicy
+from .request_log import RequestLogging, request_logging_of
 
 _PLATFORM = "tensorflow"
 
@@ -23,6 +24,7 @@ class ModelConfig:
     platform: str = _PLATFORM
     policy: VersionPolicy = field(default_factory=VersionPolicy)
     labels: Mapping[str, int] = field(default_factory=dict)  # label → version
+    logging: RequestLogging | None = None
 
 
 def configured_models(options: Options) -> dict[str, ModelConfig]:
@@ -102,4 +104,5 @@ def _model_of(entry: model_server_config_pb2.ModelConfig) -> ModelConfig:
             specific=tuple(policy.specific.versions),
         ),
         labels=dict(entry.version_labels),
+        logging=request_logging_of(entry.name, entry.logging_config),
     )

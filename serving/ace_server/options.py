@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StartError
+from .logs import FORMATS
 
 _log = logging.getLogger(__name__)
 _EXAMPLE = "ace-server --port=8500 --model_name=detector --model_base_path=/srv/models/detector --enable_batching"
@@ -85,6 +86,8 @@ class Options:
     tensorflow_intra_op_parallelism: int = _flag(0, "threads inside one operation; 0 is one a processor")
     tensorflow_inter_op_parallelism: int = _flag(0, "operations of one run at a time; 0 is one a processor")
     max_in_flight_bytes: int = _flag(2**30, "bytes that the inputs of all unanswered requests may take; 0 is no limit")
+    log_format: str = _flag("text", "text for people, or json: one object a line")
+    access_log_sampling_rate: float = _flag(0.0, "share of calls that are logged; failed ones all, unless it is 0")
     drain_seconds: float = _flag(30.0, "seconds that calls in flight get to finish after SIGTERM")
 
     def __post_init__(self) -> None:
@@ -105,6 +108,12 @@ class Options:
             raise StartError(
                 "tensorflow_session_parallelism cannot be set together with tensorflow_intra_op_parallelism or "
                 "tensorflow_inter_op_parallelism. Leave it out, or the other two."
+            )
+        if self.log_format not in FORMATS:
+            raise StartError(f"--log_format is {self.log_format}; write {' or '.join(FORMATS)}.")
+        if not 0 <= self.access_log_sampling_rate <= 1:
+            raise StartError(
+                f"--access_log_sampling_rate is {self.access_log_sampling_rate:g}; write a share between 0 and 1."
             )
         if self.batching_parameters_file and not self.enable_batching:
             raise StartError(

@@ -10,6 +10,7 @@ from .errors import InvalidArgument, PermissionDenied, StartError
 from .manager import Manager
 from .model_config import ModelConfig, models_of
 from .options import Options
+from .request_log import RequestLogging
 
 Reload: TypeAlias = Callable[[model_server_config_pb2.ModelServerConfig], Awaitable[None]]
 
@@ -21,6 +22,7 @@ def reload_within(roots: tuple[Path, ...], manager: Manager) -> Reload:
         models = models_of(config)
         for model in models.values():
             _check(model, roots)
+            check_request_log(model, roots, before=manager.request_logging(model.name))
         await manager.apply(models)
 
     return reload
@@ -64,4 +66,15 @@ def _check(model: ModelConfig, roots: tuple[Path, ...]) -> None:
         raise PermissionDenied(
             f"Model {model.name} cannot be loaded from {model.base_path}, which is outside the folders that reloads "
             "may load from. Put it beside the models that the server was started with, or add to --model_roots."
+        )
+
+
+def check_request_log(model: ModelConfig, roots: tuple[Path, ...], *, before: RequestLogging | None) -> None:
+    """A reload may leave a model's request log where it is, or put it beside models: it does not write elsewhere."""
+    if model.logging is None or (before and before.prefix == model.logging.prefix):
+        return
+    if not any(Path(model.logging.prefix).resolve().is_relative_to(root) for root in roots):
+        raise PermissionDenied(
+            f"A reload cannot begin to log requests for model {model.name} to {model.logging.prefix}. "
+            "Name that file in the --model_config_file, or one in the folders that reloads may load from."
         )

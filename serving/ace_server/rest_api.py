@@ -6,7 +6,7 @@ import logging
 import math
 import re
 import zlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -85,6 +85,7 @@ class RestApi:
         options: Options,
         ready: Callable[[], Mapping[str, bool]],
         metrics_path: str | None,
+        pages: Sequence[Route] = (),
     ) -> None:
         """`ready` says of each configured model whether it answers; without a `metrics_path` there are no metrics."""
         self._inference = inference
@@ -97,7 +98,7 @@ class RestApi:
         if self._cors_headers and options.bearer_token_file:
             self._cors_headers["Access-Control-Allow-Headers"] += ", Authorization"
         self._methods = {"predict": self._predict, "classify": self._classify, "regress": self._regress}
-        routes = [Route("/healthz", self._healthz), Route("/readyz", self._readyz)]
+        routes = [*pages, Route("/healthz", self._healthz), Route("/readyz", self._readyz)]
         if metrics_path:
             routes.append(Route(metrics_path, self._metrics_page))
         compression = Middleware(GZipMiddleware, minimum_size=_MIN_COMPRESSED_BYTES, compresslevel=1)

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from .errors import StartError
+from .observing import Observer, RestObserver
 from .options import Options
 from .security import Security
 
@@ -29,8 +30,10 @@ class _Uvicorn(uvicorn.Server):
 class RestServer:
     """Serves an app on one TCP port, from `start` to `stop`."""
 
-    def __init__(self, app: ASGIApp, options: Options, security: Security, *, flush_s: float) -> None:
-        """Port -1 takes a free one. Whom the app answers is up to `security`.
+    def __init__(
+        self, app: ASGIApp, options: Options, security: Security, observer: Observer, *, flush_s: float
+    ) -> None:
+        """Port -1 takes a free one. Whom the app answers is up to `security`; `observer` sees whom it does not, too.
 
         Answers under way get `flush_s` when it stops.
 
@@ -50,7 +53,7 @@ class RestServer:
         self.address = f"{shown_host}:{self._socket.getsockname()[1]}"
         context = security.rest_context()
         config = uvicorn.Config(
-            security.guarded(app),
+            RestObserver(security.guarded(app), observer),
             access_log=False,
             lifespan="off",
             log_config=None,

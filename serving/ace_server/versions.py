@@ -54,3 +54,7 @@ class Model:
     def available(self) -> dict[int, Servable]:
         """What answers, by number."""
         return {number: version.servable for number, version in self.versions.items() if version.servable}
+
+    def newest_first(self) -> list[Version]:
+        """All versions, the highest number first."""
+        return [self.versions[number] for number in sorted(self.versions, reverse=True)]

@@ -1,11 +1,14 @@
 """Where reloads may load from."""
 
+from contextlib import nullcontext
+
 import pytest
 
-from ace_server.errors import StartError
+from ace_server.errors import PermissionDenied, StartError
 from ace_server.model_config import ModelConfig
 from ace_server.options import Options
-from ace_server.reloads import model_roots
+from ace_server.reloads import check_request_log, model_roots
+from ace_server.request_log import RequestLogging
 
 
 def roots_of(folder, *base_paths, model_roots_flag=""):
@@ -32,3 +35,20 @@ def test_roots_that_are_named_take_the_place_of_the_first_models_folders(tmp_pat
 def test_a_relative_root_is_refused(tmp_path):
     with pytest.raises(StartError, match="--model_roots holds models, which is not absolute"):
         roots_of(tmp_path, "models/a", model_roots_flag="models")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "before", "allowed"),
+    [
+        ("logs/new", None, False),
+        ("logs/new", "logs/old", False),
+        ("logs/old", "logs/old", True),
+        ("models/new", None, True),
+    ],
+)
+def test_a_reload_begins_no_request_log_outside_the_models_folders(tmp_path, prefix, before, allowed):
+    model = ModelConfig("m", tmp_path / "models" / "m", logging=RequestLogging(str(tmp_path / prefix), 1.0))
+    old = RequestLogging(str(tmp_path / before), 0.5) if before else None
+
+    with nullcontext() if allowed else pytest.raises(PermissionDenied, match=prefix):
+        check_request_log(model, (tmp_path / "models",), before=old)

@@ -213,7 +213,7 @@ def test_a_status_needs_a_model(client):
     assert client.get("/v1/models").json() == {"error": "Missing model name in request."}
 
 
-@pytest.mark.parametrize("path", ["/", "/v2/models/probe", "/monitoring"])
+@pytest.mark.parametrize("path", ["/v1", "/v2/models/probe", "/monitoring"])
 def test_other_paths_are_plainly_not_there(client, path):
     answer = client.get(path)
 
