@@ -13,6 +13,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 from .batching import Batcher
 from .config import BatchingParameters, read_batching_parameters
 from .errors import CallError, StartError
+from .grpc_answers import GrpcAnswers
 from .grpc_api import Gate, ModelService, PredictionService
 from .grpc_server import bind, bind_admin, new_server
 from .health import SERVICES, Health
@@ -75,15 +76,16 @@ async def serve(options: Options) -> int:
     observer = Observer(options.access_log_sampling_rate)
     api = _rest_api(options, parts)
     rest = RestServer(api.app, options, security, observer, flush_s=_FLUSH_S) if api else None
-    server = new_server(options, security, observer)
-    prediction_service = PredictionService(inference, gate, metrics)
+    answers = GrpcAnswers(observer)
+    server = new_server(options, security, answers)
+    prediction_service = PredictionService(inference, gate, metrics, answers)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction_service, server)
     reload, admin = reload_within(model_roots(options, models), manager), None
     if options.admin_port:
-        admin = new_server(options, security, observer)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload), admin)
+        admin = new_server(options, security, answers)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload, answers), admin)
         reload = reload_refused(bind_admin(admin, options, security))
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload, answers), server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection((*SERVICES, reflection.SERVICE_NAME), server)
     addresses = bind(server, options, security)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .errors import StartError, Unauthenticated
 from .followed_file import FollowedFile
+from .grpc_answers import GrpcAnswers
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _OPEN_SERVICE = "/grpc.health.v1.Health/"
@@ -72,8 +73,9 @@ def _digest(token: str) -> bytes:
 class GrpcGuard(grpc.aio.ServerInterceptor):
     """Lets calls with a token through, and those for health, which say nothing of a model's content."""
 
-    def __init__(self, tokens: FollowedFile[Tokens]) -> None:
+    def __init__(self, tokens: FollowedFile[Tokens], answers: GrpcAnswers) -> None:
         self._tokens = tokens
+        self._answers = answers
 
     async def intercept_service(
         self,
@@ -86,15 +88,19 @@ class GrpcGuard(grpc.aio.ServerInterceptor):
             try:
                 self._tokens.current.check(str(metadata.get("authorization", "")))
             except Unauthenticated as error:
-                return _refusal(error)
+                return self._refusal(handler_call_details.method, error)
         return await continuation(handler_call_details)
 
+    def _refusal(self, method: str, error: Unauthenticated) -> _Handler:
+        async def no_answer() -> None:
+            raise error
 
-def _refusal(error: Unauthenticated) -> _Handler:
-    async def refuse(_: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        await context.abort(error.code, str(error))
+        async def refuse(messages: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            await self._answers.give(method, messages, context, no_answer())
 
-    return grpc.stream_stream_rpc_method_handler(refuse)  # of this kind it waits for no message, whatever the call's
+        return grpc.stream_stream_rpc_method_handler(
+            refuse
+        )  # of this kind it waits for no message, whatever the call's
 
 
 class RestGuard:

@@ -51,7 +51,8 @@ class Counter(Family):
 
     def add(self, values: Labels = (), amount: float = 1) -> None:
         """Count `amount` more under these label values."""
-        values = _within_limit(self._values, values)
+        if values not in self._values:
+            values = _within_limit(self._values, values)
         self._values[values] = self._values.get(values, 0) + amount
 
     def series(self) -> dict[Labels, float]:
@@ -102,11 +103,11 @@ class Histogram(Family):
 
     def observe(self, values: Labels, amount: float) -> None:
         """Count one observation under these label values."""
-        values = _within_limit(self._counts, values)
         counts = self._counts.get(values)
         if counts is None:
-            counts = self._counts[values] = [0] * (len(self.bounds) + 1)
-            self._sums[values] = 0.0
+            values = _within_limit(self._counts, values)
+            counts = self._counts.setdefault(values, [0] * (len(self.bounds) + 1))
+            self._sums.setdefault(values, 0.0)
         counts[bisect_left(self.bounds, amount)] += 1
         self._sums[values] += amount
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import grpc
 
 from .errors import StartError
-from .observing import GrpcObserver, Observer
+from .grpc_answers import GrpcAnswers
 from .options import Options
 from .security import Security
 
@@ -19,11 +19,9 @@ _CHANNEL_OPTIONS = {
 _ADMIN_HOST: Final = "127.0.0.1"
 
 
-def new_server(options: Options, security: Security, observer: Observer) -> grpc.aio.Server:
+def new_server(options: Options, security: Security, answers: GrpcAnswers) -> grpc.aio.Server:
     """A server without services and ports."""
-    return grpc.aio.server(
-        options=_channel_options(options), interceptors=[GrpcObserver(observer), *security.grpc_interceptors()]
-    )
+    return grpc.aio.server(options=_channel_options(options), interceptors=security.grpc_interceptors(answers))
 
 
 def bind(server: grpc.aio.Server, options: Options, security: Security) -> list[str]:

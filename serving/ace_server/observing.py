@@ -1,26 +1,18 @@
-"""Every call of either transport, observed from outside: a request id to and fro, the access log.
+"""What is told of calls when they end, whatever their transport, and REST requests observed from outside."""
 
-The observers stand before the guards, so that calls that these refuse are seen too. A call of which nothing is told
-costs an id and a few assignments.
-"""
-
-import inspect
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-import grpc
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import calls
 
 _access_log = logging.getLogger("ace_server.access")
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-_Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -50,62 +42,8 @@ def _fields(call: calls.Account, ended_s: float, status: str) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
-class GrpcObserver(grpc.aio.ServerInterceptor):
-    """Observes calls of one request and one answer, and those that a guard refuses."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> _Handler:
-        """The call's handler, observed."""
-        metadata = dict(handler_call_details.invocation_metadata or ())
-        call = calls.begin(handler_call_details.method, str(metadata.get(calls.REQUEST_ID, "")))
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        if handler.unary_unary:
-            answer = self._observed(call, handler.unary_unary)
-            return grpc.unary_unary_rpc_method_handler(
-                answer, handler.request_deserializer, handler.response_serializer
-            )
-        if inspect.iscoroutinefunction(handler.stream_stream):  # a refusal: what streams is a generator
-            return grpc.stream_stream_rpc_method_handler(self._observed(call, handler.stream_stream))
-        return handler
-
-    def _observed(self, call: calls.Account, answer: Callable[[Any, Any], Awaitable[Any]]) -> Callable[..., Any]:
-        async def observed(request: Any, context: _Context) -> Any:
-            context.set_trailing_metadata(((calls.REQUEST_ID, call.request_id),))
-            response = None
-            try:
-                response = await answer(request, context)
-                return response
-            finally:
-                status = "OK" if response is not None else _status(context)
-                self._observer.ended(
-                    call, status, lambda: _grpc_details(request, response, context), failed=response is None
-                )
-
-        return observed
-
-
-def _status(context: _Context) -> str:
-    """The code that a call was ended with; where it was not, its caller has gone or its deadline has passed."""
-    code = context.code()
-    return code.name if isinstance(code, grpc.StatusCode) and code is not grpc.StatusCode.OK else "CANCELLED"
-
-
-def _grpc_details(request: Any, response: Any, context: _Context) -> dict[str, Any]:
-    sizes = {"request_bytes": request, "response_bytes": response}
-    known = {name: message.ByteSize() for name, message in sizes.items() if hasattr(message, "ByteSize")}
-    return {**known, "peer": context.peer()}
-
-
 class RestObserver:
-    """An ASGI app whose requests are observed."""
+    """An ASGI app whose requests are observed; it stands before the guard, so that what that refuses is seen too."""
 
     def __init__(self, app: ASGIApp, observer: Observer) -> None:
         self._app = app

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from .bearer_tokens import GrpcGuard, RestGuard, read_tokens
 from .followed_file import FollowedFile
+from .grpc_answers import GrpcAnswers
 from .options import Options
 from .tls import Tls
 
@@ -37,9 +38,9 @@ class Security:
                 options.host,
             )
 
-    def grpc_interceptors(self) -> Sequence[grpc.aio.ServerInterceptor]:
+    def grpc_interceptors(self, answers: GrpcAnswers) -> Sequence[grpc.aio.ServerInterceptor]:
         """Of every gRPC server."""
-        return [GrpcGuard(self._tokens)] if self._tokens else []
+        return [GrpcGuard(self._tokens, answers)] if self._tokens else []
 
     def listen(self, server: grpc.aio.Server, address: str) -> int:
         """Open a port of a gRPC server; its number.
