@@ -87,7 +87,7 @@ tune: $(STAMP) ## find the threads and batches that VERSION=1 of MODELS/detector
 	$(BIN)/python -m ace_export tune $(MODELS)/detector/$(VERSION)
 
 serve: $(STAMP) ## serve MODELS/detector on 127.0.0.1:8500
-	$(BIN)/python -m ace_server --host=127.0.0.1 --port=8500 --model_name=detector --model_base_path=$(abspath $(MODELS))/detector --enable_batching
+	$(BIN)/python -m ace_server --host=127.0.0.1 --port=8500 --model_name=detector --model_base_path=$(abspath $(MODELS))/detector
 
 detect: $(STAMP) ## ask SERVER about the first images under IMAGES
 	find $(IMAGES) -name '*.jpg' | sort | awk 'NR % 100 == 1' | xargs $(BIN)/python -m ace_client --server $(SERVER)

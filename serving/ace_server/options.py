@@ -13,7 +13,7 @@ from .errors import StartError
 from .logs import FORMATS
 
 _log = logging.getLogger(__name__)
-_EXAMPLE = "ace-server --port=8500 --model_name=detector --model_base_path=/srv/models/detector --enable_batching"
+_EXAMPLE = "ace-server --port=8500 --model_name=detector --model_base_path=/srv/models/detector"
 _DESCRIPTION = """\
 The base path holds one folder a version (1/, 2/, ...), each a SavedModel; the highest number is served.
 The flags are those of tensorflow_model_server: --flag=value, --flag value, --flag and --noflag.
