@@ -1,14 +1,19 @@
 """Images → request, response → answers: what is the same for every transport, and pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.wrappers_pb2 import Int64Value
 
 from . import contract
 from .answers import Verdict, VersionStatus
 from .errors import Call, UnexpectedAnswer
 from .protos.serving_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
     GetModelStatusRequest,
     GetModelStatusResponse,
     ModelSpec,
@@ -16,10 +21,12 @@ from .protos.serving_pb2 import (
     PredictRequest,
     PredictResponse,
 )
-from .tensors import from_strings, to_array
+from .signatures import Metadata, misfit, read_metadata
+from .tensors import Array, from_array, from_strings, to_array
 
-MAX_REQUEST_BYTES = 32 * 2**20
-"""Where a request is split; one image larger than this goes alone."""
+_BAD_ANSWER: Final = "BAD_ANSWER"
+
+_Message = TypeVar("_Message", bound=Message)
 
 
 def model_spec(model: str, *, version: int | None = None, label: str | None = None) -> ModelSpec:
@@ -35,22 +42,6 @@ def model_spec(model: str, *, version: int | None = None, label: str | None = No
     return ModelSpec(name=model, version_label=label)
 
 
-def batches(
-    images: Iterable[tuple[int, bytes]], *, max_images: int, max_bytes: int = MAX_REQUEST_BYTES
-) -> Iterator[list[tuple[int, bytes]]]:
-    """The numbered images in order, in groups of at most `max_images` and, where it is not one alone, `max_bytes`."""
-    batch: list[tuple[int, bytes]] = []
-    batch_bytes = 0
-    for position, image in images:
-        if batch and (len(batch) == max_images or batch_bytes + len(image) > max_bytes):
-            yield batch
-            batch, batch_bytes = [], 0
-        batch.append((position, image))
-        batch_bytes += len(image)
-    if batch:
-        yield batch
-
-
 def predict_request(spec: ModelSpec, images: Sequence[bytes]) -> PredictRequest:
     """The request for the verdicts on some encoded images."""
     request = PredictRequest(model_spec=spec, inputs={contract.IMAGE_BYTES: from_strings(images)})
@@ -58,12 +49,37 @@ def predict_request(spec: ModelSpec, images: Sequence[bytes]) -> PredictRequest:
     return request
 
 
-def verdicts(response: PredictResponse, count: int, call: Call) -> list[Verdict]:
+def general_request(spec: ModelSpec, signature: str, inputs: Mapping[str, npt.ArrayLike]) -> PredictRequest:
+    """The request for what any signature makes of some arrays.
+
+    Raises:
+        TypeError: an array of a type that tensors do not have.
+    """
+    request = PredictRequest(model_spec=spec, inputs={name: from_array(values) for name, values in inputs.items()})
+    request.model_spec.signature_name = signature
+    return request
+
+
+def outputs(answer: bytes, call: Call) -> dict[str, Array]:
+    """The arrays of an answer by name.
+
+    Raises:
+        UnexpectedAnswer: it is none, or holds what numpy does not.
+    """
+    response = _parsed(PredictResponse, answer, call)
+    try:
+        return {name: to_array(tensor) for name, tensor in response.outputs.items()}
+    except ValueError as error:
+        raise UnexpectedAnswer(f"{call} answered what cannot be read: {error}", status=_BAD_ANSWER) from error
+
+
+def verdicts(answer: bytes, count: int, call: Call) -> list[Verdict]:
     """One verdict for each of the `count` images of the request, in their order.
 
     Raises:
         UnexpectedAnswer: an output of the contract is missing, or is not one value an image.
     """
+    response = _parsed(PredictResponse, answer, call)
     if not response.outputs.keys() >= {contract.PROB_FAKE, contract.LABEL, contract.ERROR}:
         raise _not_the_contract(response, call)
     try:
@@ -81,15 +97,48 @@ def verdicts(response: PredictResponse, count: int, call: Call) -> list[Verdict]
     ]
 
 
+def metadata_request(spec: ModelSpec) -> GetModelMetadataRequest:
+    """The request for the signatures of a version."""
+    return GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+
+
+def metadata(answer: bytes, call: Call) -> Metadata:
+    """The signatures of a version.
+
+    Raises:
+        UnexpectedAnswer: there are none in it.
+    """
+    try:
+        return read_metadata(_parsed(GetModelMetadataResponse, answer, call))
+    except DecodeError as error:
+        raise UnexpectedAnswer(f"{call} describes no signatures: {error}", status=_BAD_ANSWER) from error
+
+
+def held_to_contract(found: Metadata, call: Call) -> None:
+    """Returns where a model is what the contract says a detector is.
+
+    Raises:
+        UnexpectedAnswer: it is not; the message says what does not fit.
+    """
+    if reason := misfit(found):
+        message = f"{call}, version {found.version}, is no detector as this client knows them: {reason}."
+        raise UnexpectedAnswer(message, status="NOT_THE_CONTRACT")
+
+
 def status_request(model: str) -> GetModelStatusRequest:
     """The request for the states of all versions of a model."""
     return GetModelStatusRequest(model_spec=model_spec(model))
 
 
-def statuses(response: GetModelStatusResponse) -> list[VersionStatus]:
-    """The model's versions, oldest first."""
+def statuses(answer: bytes, call: Call) -> list[VersionStatus]:
+    """The model's versions, oldest first.
+
+    Raises:
+        UnexpectedAnswer: it is none.
+    """
+    response = _parsed(GetModelStatusResponse, answer, call)
     found = (
-        VersionStatus(each.version, ModelVersionStatus.State.Name(each.state), each.status.error_message or None)
+        VersionStatus(each.version, _state_name(each.state), each.status.error_message or None)
         for each in response.model_version_status
     )
     return sorted(found, key=lambda status: status.version)
@@ -100,10 +149,22 @@ def failed(error: Exception) -> Verdict:
     return Verdict(float(np.nan), "", None, str(error))
 
 
+def _state_name(state: int) -> str:
+    known = state in ModelVersionStatus.State.values()
+    return ModelVersionStatus.State.Name(state) if known else str(state)
+
+
+def _parsed(kind: type[_Message], answer: bytes, call: Call) -> _Message:
+    try:
+        return kind.FromString(answer)
+    except DecodeError as error:
+        raise UnexpectedAnswer(f"{call} answered what is no {kind.__name__}: {error}", status=_BAD_ANSWER) from error
+
+
 def _not_the_contract(response: PredictResponse, call: Call) -> UnexpectedAnswer:
     names = ", ".join(sorted(response.outputs)) or "nothing"
     return UnexpectedAnswer(
         f"{call} does not answer as a detector does: one {contract.PROB_FAKE}, {contract.LABEL} and {contract.ERROR} "
         f"an image was expected, {names} came.\nServe a model that ace-export wrote.",
-        status="BAD_ANSWER",
+        status=_BAD_ANSWER,
     )

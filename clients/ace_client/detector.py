@@ -1,62 +1,52 @@
-"""The detector behind an address: images in, verdicts out."""
+"""The detector behind an address, for threads: images in, verdicts out."""
 
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import chain, islice
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import Message
+import numpy.typing as npt
 
-from . import codec, contract
+from . import codec
 from .answers import Verdict, VersionStatus, obstacle
-from .channel import connect
-from .errors import Call, CallError, ImageError, deadline_exceeded, from_rpc
-from .images import Image, encode, several
-from .protos.serving_pb2 import (
-    GetModelStatusRequest,
-    GetModelStatusResponse,
-    ModelSpec,
-    PredictRequest,
-    PredictResponse,
-)
+from .channel import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
+from .client import POLL_S, Client, entry, reader
+from .errors import CallError, RequestRejected
+from .exchange import Exchange, Timer, positive
+from .images import Image, several
+from .protos.serving_pb2 import ModelSpec
+from .signatures import Metadata
+from .splitting import Batch, Splitter, parts
+from .tensors import Array
 
-PREDICT: Final = "/tensorflow.serving.PredictionService/Predict"
-GET_MODEL_STATUS: Final = "/tensorflow.serving.ModelService/GetModelStatus"
-
-_POLL_S = 0.1
-
-_Response = TypeVar("_Response")
+_Method: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
+_Asked: TypeAlias = Callable[[], tuple[ModelSpec, Timer]]
 
 
-class Detector:
+class Detector(Client["_Method"]):
     """A connection to a detector that TensorFlow Serving or ace_server serves. Threads may share it.
 
         with Detector("127.0.0.1:8500") as detector:
             for verdict in detector.detect(["a.jpg", jpeg_bytes, array]):
                 print(verdict.prob_fake, verdict.label, verdict.version, verdict.error)
 
-    `deadline_s` bounds each call as a whole, whatever it takes to answer it. At most `max_batch` images go into one
-    request to the server; `detect` splits what is more.
-    """
+        Detector("dns:///detector.prod:8500", security=Security(ca="ca.pem"))   # all replicas of a name, over TLS
+        Detector("10.0.0.7:8500", security=INSECURE)                            # plain, where the network is trusted
+        Detector("127.0.0.1:8500", deadline_s=0.5, options=Options(hedging=True))
 
-    def __init__(
-        self, address: str, *, model: str = contract.MODEL_NAME, deadline_s: float = 5.0, max_batch: int = 32
-    ) -> None:
-        if max_batch < 1:
-            raise ValueError(f"max_batch is {max_batch}: a request holds at least one image")
-        self._call = Call(model, address, _positive(deadline_s))
-        self._max_batch = max_batch
-        self._channel = connect(address)
-        self._predict = self._channel.unary_unary(
-            PREDICT,
-            request_serializer=PredictRequest.SerializeToString,
-            response_deserializer=PredictResponse.FromString,
-        )
-        self._get_model_status = self._channel.unary_unary(
-            GET_MODEL_STATUS,
-            request_serializer=GetModelStatusRequest.SerializeToString,
-            response_deserializer=GetModelStatusResponse.FromString,
-        )
+    `deadline_s` bounds each call as a whole: all its requests, their attempts and the pauses in between. A request that
+    finds no server or a busy one is tried again within that time, and a server that has gone is found again once it is
+    back. The connection opens with the first call; after a fork the child opens its own.
+
+    Raises:
+        ValueError: the address has no port, or is not this machine's and no security was given.
+        SetupError: a file that was named cannot be read, or is wrong.
+    """
 
     def __enter__(self) -> "Detector":
         return self
@@ -66,7 +56,8 @@ class Detector:
 
     def close(self) -> None:
         """Gives the connection back. Calls in flight are cancelled, later ones are a ValueError."""
-        self._channel.close()
+        for channel in self._lines.close():
+            channel.close()
 
     def detect(
         self,
@@ -74,25 +65,68 @@ class Detector:
         *,
         version: int | None = None,
         label: str | None = None,
+        key: str | None = None,
         deadline_s: float | None = None,
     ) -> list[Verdict]:
         """One verdict an image, in their order; for a single image a list of one.
 
-        An image is a path, the bytes of an encoded one, or pixels as uint8[height, width, 3], RGB; uint8[n, height,
-        width, 3] are n of them. `version` or `label` pins what answers; otherwise it is the newest version. An image
-        that cannot be read, here or by the server, has a verdict that says so, and its neighbours have theirs.
+        An image is a path, the bytes of an encoded one, a file object with those, or pixels as uint8[height, width, 3],
+        RGB; uint8[n, height, width, 3] are n of them. `version` or `label` pins what answers. Otherwise it is, with a
+        routing file, the label that `key` falls to, and without one the newest version. An image that cannot be read,
+        here or by the server, has a verdict that says so, and its neighbours have theirs.
 
         Raises:
             CallError: the call as a whole failed; see `ace_client.errors` for the kinds.
             TypeError, ValueError: what was handed over is no image, or both version and label were.
         """
-        spec = codec.model_spec(self._call.model, version=version, label=label)
-        timer = _Timer(self._call, deadline_s)
-        verdicts: dict[int, Verdict] = {}
-        for batch in codec.batches(_readable(images, verdicts), max_images=self._max_batch):
-            positions, encoded = zip(*batch, strict=True)
-            verdicts.update(zip(positions, self._answers(spec, encoded, timer), strict=True))
-        return [verdicts[position] for position in sorted(verdicts)]
+        asked = self._spec(self._call.model, version, label, key), self._timer(deadline_s)
+        return list(chain.from_iterable(self._in_order(self._batches(several(images)), lambda: asked)))
+
+    def stream(
+        self,
+        images: Iterable[Image],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        key: str | None = None,
+        deadline_s: float | None = None,
+    ) -> Iterator[Verdict]:
+        """The verdicts on images without end, in their order; no more images are taken than can be sent.
+
+            for verdict in detector.stream(frames()):
+                ...
+
+        Images gather to requests of `max_batch`; each has the deadline to itself. Arguments and errors are those of
+        `detect`; an error ends the stream, after the verdicts on all images before.
+        """
+
+        def ask() -> tuple[ModelSpec, Timer]:
+            return self._spec(self._call.model, version, label, key), self._timer(deadline_s)
+
+        return chain.from_iterable(self._in_order(self._batches(images), ask))
+
+    def predict(
+        self,
+        model: str,
+        signature: str,
+        inputs: Mapping[str, npt.ArrayLike],
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        deadline_s: float | None = None,
+    ) -> dict[str, Array]:
+        """What a signature of any model on the server makes of some arrays; `ace_client.tensors` has the types.
+
+            detector.predict("half_plus_two", "serving_default", {"x": np.float32([1, 2])})["y"]
+
+        Raises:
+            CallError: as `detect`.
+            TypeError: an array of a type that tensors do not have.
+        """
+        spec = self._spec(model, version, label, None)
+        with self._exchange(PREDICT, self._timer(deadline_s, model)) as exchange:
+            request = exchange.encoded(lambda: codec.general_request(spec, signature, inputs).SerializeToString())
+            return exchange.decoded(self._ask(PREDICT, request, exchange), codec.outputs)
 
     def model_status(self, *, deadline_s: float | None = None) -> list[VersionStatus]:
         """The model's versions on the server and their states, oldest first.
@@ -101,8 +135,31 @@ class Detector:
             ModelNotFound: the server knows no version of it.
             CallError: any other failure.
         """
-        timer = _Timer(self._call, deadline_s)
-        return codec.statuses(_invoke(self._get_model_status, codec.status_request(self._call.model), timer))
+        return self._model_status(self._timer(deadline_s))
+
+    def metadata(
+        self, *, version: int | None = None, label: str | None = None, deadline_s: float | None = None
+    ) -> Metadata:
+        """The signatures of the model: the version or label given, or the newest version.
+
+        Raises:
+            CallError: as `detect`.
+        """
+        spec = codec.model_spec(self._call.model, version=version, label=label)
+        with self._exchange(GET_MODEL_METADATA, self._timer(deadline_s)) as exchange:
+            request = exchange.encoded(codec.metadata_request(spec).SerializeToString)
+            return exchange.decoded(self._ask(GET_MODEL_METADATA, request, exchange), codec.metadata)
+
+    def check_contract(
+        self, *, version: int | None = None, label: str | None = None, deadline_s: float | None = None
+    ) -> None:
+        """Returns where the model that is served takes and answers what this client sends and reads.
+
+        Raises:
+            UnexpectedAnswer: it does not; one sentence says what does not fit.
+            CallError: as `detect`.
+        """
+        codec.held_to_contract(self.metadata(version=version, label=label, deadline_s=deadline_s), self._call)
 
     def wait_ready(self, timeout_s: float, *, version: int | None = None) -> None:
         """Returns once the model, or that version of it, answers requests; waits for the server too.
@@ -110,63 +167,116 @@ class Detector:
         Raises:
             CallError: it did not within `timeout_s`; the message and the cause say what was in the way.
         """
-        end_s = time.monotonic() + _positive(timeout_s)
+        end_s = time.monotonic() + positive(timeout_s)
         while True:
             cause: CallError | None = None
             try:
-                remaining_s = max(end_s - time.monotonic(), _POLL_S)
-                in_the_way = obstacle(self.model_status(deadline_s=min(remaining_s, self._call.deadline_s)), version)
+                in_the_way = obstacle(self._model_status(self._status_timer(end_s)), version)
             except CallError as error:
                 in_the_way, cause = str(error), error
             if in_the_way is None:
                 return
-            if time.monotonic() + _POLL_S > end_s:
-                message = f"{self._call} was not ready within {timeout_s:g} s: {in_the_way}"
-                raise CallError(message, status="NOT_READY") from cause
-            time.sleep(_POLL_S)
+            if time.monotonic() + POLL_S > end_s:
+                raise self._not_ready(timeout_s, in_the_way) from cause
+            time.sleep(POLL_S)
 
-    def _answers(self, spec: ModelSpec, encoded: tuple[bytes, ...], timer: "_Timer") -> list[Verdict]:
-        response = _invoke(self._predict, codec.predict_request(spec, encoded), timer)
-        return codec.verdicts(response, len(encoded), timer.call)
+    def _dial(
+        self, target: str, credentials: grpc.ChannelCredentials | None, options: Sequence[tuple[str, Any]]
+    ) -> grpc.Channel:
+        if credentials is None:
+            return grpc.insecure_channel(target, options=options)
+        return grpc.secure_channel(target, credentials, options=options)
 
+    def _batches(self, images: Iterable[Image]) -> Iterator[Batch]:
+        splitter = Splitter(self._limits)
+        for image in images:
+            yield from splitter.add(*entry(image))
+        yield from splitter.rest()
 
-class _Timer:
-    """What is left of a call's deadline, however many requests the call makes."""
+    def _in_order(self, batches: Iterator[Batch], asked: _Asked) -> Iterator[list[Verdict]]:
+        """The verdicts batch by batch; a single batch costs no thread."""
+        first = list(islice(batches, 2))
+        if len(first) < 2:
+            yield from (self._verdicts(batch, *asked()) for batch in first)
+            return
+        pool = ThreadPoolExecutor(self._options.in_flight, thread_name_prefix="ace_client")
+        under_way: deque[Future[list[Verdict]]] = deque()
+        try:
+            for batch in chain(first, batches):
+                under_way.append(pool.submit(self._verdicts, batch, *asked()))
+                if len(under_way) >= self._options.in_flight:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def __init__(self, call: Call, deadline_s: float | None) -> None:
-        own = call.deadline_s if deadline_s is None else _positive(deadline_s)
-        self.call = Call(call.model, call.address, own)
-        self._end_s = time.monotonic() + own
+    def _verdicts(self, batch: Batch, spec: ModelSpec, timer: Timer) -> list[Verdict]:
+        return batch.merged(self._answers(batch.images, batch.encode_s, spec, timer))
 
-    def remaining_s(self) -> float:
-        """Seconds until the deadline, more than 0.
+    def _answers(self, images: list[bytes], encode_s: float, spec: ModelSpec, timer: Timer) -> list[Verdict]:
+        if not images:
+            return []
+        try:
+            with self._exchange(PREDICT, timer, len(images)) as exchange:
+                exchange.encode_s = encode_s
+                request = exchange.encoded(codec.predict_request(spec, images).SerializeToString)
+                return exchange.decoded(self._ask(PREDICT, request, exchange), reader(len(images)))
+        except RequestRejected as error:
+            if not self._limits.learn(str(error), images):
+                raise
+        return [each for part in parts(images, self._limits) for each in self._answers(part, 0.0, spec, timer)]
+
+    def _model_status(self, timer: Timer) -> list[VersionStatus]:
+        with self._exchange(GET_MODEL_STATUS, timer) as exchange:
+            request = exchange.encoded(codec.status_request(self._call.model).SerializeToString)
+            return exchange.decoded(self._ask(GET_MODEL_STATUS, request, exchange), codec.statuses)
+
+    def _ask(self, path: str, request: bytes, exchange: Exchange) -> bytes:
+        """The answer, of however many attempts.
 
         Raises:
-            DeadlineExceeded: none are left.
+            CallError: there is none.
         """
-        remaining_s = self._end_s - time.monotonic()
-        if remaining_s <= 0:
-            raise deadline_exceeded(self.call)
-        return remaining_s
+        while True:
+            method, other = self._methods(path)
+            delay_s = self._hedging.delay_s() if self._hedging else None
+            remaining_s = exchange.begin()
+            try:
+                if delay_s is None:
+                    answer = method(request, timeout=remaining_s, metadata=exchange.metadata)
+                else:
+                    answer = self._hedged((method, other), request, exchange, delay_s)
+            except grpc.RpcError as error:
+                exchange.attempt_ended(error.code().name)
+                pause_s = exchange.pause_s(error)
+            else:
+                wait_s = exchange.attempt_ended("OK")
+                if self._hedging:
+                    self._hedging.answered(wait_s)
+                return answer
+            time.sleep(pause_s)
 
+    def _hedged(self, methods: tuple[_Method, _Method], request: bytes, exchange: Exchange, delay_s: float) -> bytes:
+        """The answer of the faster of two attempts; the second begins after the delay, the loser is cancelled."""
+        ended: SimpleQueue[Any] = SimpleQueue()
+        calls: list[Any] = []
 
-def _invoke(method: "grpc.UnaryUnaryMultiCallable[Any, _Response]", request: Message, timer: _Timer) -> _Response:
-    try:
-        return method(request, timeout=timer.remaining_s())
-    except grpc.RpcError as error:
-        raise from_rpc(error, timer.call) from error
+        def send(method: _Method) -> None:
+            calls.append(method.future(request, timeout=exchange.remaining_s(), metadata=exchange.metadata))
+            calls[-1].add_done_callback(ended.put)
 
-
-def _readable(images: Image | Iterable[Image], verdicts: dict[int, Verdict]) -> Iterator[tuple[int, bytes]]:
-    """The images that can be sent, each with its position; the others get their verdict at once."""
-    for position, image in enumerate(several(images)):
+        exchange.attempts -= 1  # the first one is counted by `begin` and by `remaining_s`
         try:
-            yield position, encode(image)
-        except ImageError as error:  # noqa: PERF203 one image fails alone, not the loop
-            verdicts[position] = codec.failed(error)
-
-
-def _positive(seconds: float) -> float:
-    if not seconds > 0:
-        raise ValueError(f"a deadline of {seconds} s is over before it begins: give more than 0")
-    return seconds
+            send(methods[0])
+            with suppress(Empty):
+                return ended.get(timeout=delay_s).result()  # type: ignore[no-any-return]
+            if self._hedging and self._hedging.take():
+                send(methods[1])
+            winner = ended.get()
+            if len(calls) > 1 and winner.code() is not grpc.StatusCode.OK:
+                winner = ended.get()
+            return winner.result()  # type: ignore[no-any-return]
+        finally:
+            for call in calls:
+                call.cancel()

@@ -1,6 +1,7 @@
 """What this package raises, and the one place where gRPC's errors become ours.
 
     AceError
+    ├── SetupError             a file that the detector was told to use: certificates, token, routing
     ├── ImageError             one image: a file that cannot be read, too large for a message
     └── CallError              the whole call; `status` is the gRPC status code's name
         ├── ServerUnavailable  no server there, or it is going down
@@ -22,6 +23,10 @@ import grpc
 
 class AceError(Exception):
     """Any error that this package raises."""
+
+
+class SetupError(AceError):
+    """A file that was named to the detector cannot be read or is wrong. Raised when a detector is made, never later."""
 
 
 class ImageError(AceError):
@@ -107,21 +112,26 @@ _BY_MESSAGE: tuple[tuple[grpc.StatusCode, str, tuple[type[CallError], str]], ...
 )
 
 
-def from_rpc(error: grpc.RpcError, call: Call) -> CallError:
-    """The error to raise, `from error`, for one that gRPC raised."""
+def from_rpc(error: grpc.RpcError, call: Call, attempts: int) -> CallError:
+    """The error to raise, `from error`, for what gRPC raised at the last of so many attempts."""
     code = error.code()
     details = error.details() or "no reason given"
     kind, advice = _meaning(code, details)
     if kind is DeadlineExceeded:
-        return deadline_exceeded(call)
-    return kind(f"Asking {call} failed with {code.name}: {details}\n{advice}", status=code.name)
+        return deadline_exceeded(call, attempts)
+    tried = f"{_times(attempts)} with a deadline of {call.deadline_s:g} s."
+    return kind(f"Asking {call} failed with {code.name}: {details}\nTried {tried} {advice}", status=code.name)
 
 
-def deadline_exceeded(call: Call) -> DeadlineExceeded:
+def deadline_exceeded(call: Call, attempts: int) -> DeadlineExceeded:
     """The error for a call whose time is up."""
     advice = _BY_STATUS[grpc.StatusCode.DEADLINE_EXCEEDED][1]
-    message = f"{call} did not answer within the deadline of {call.deadline_s:g} s.\n{advice}"
+    message = f"{call} did not answer within the deadline of {call.deadline_s:g} s.\nTried {_times(attempts)}. {advice}"
     return DeadlineExceeded(message, status=grpc.StatusCode.DEADLINE_EXCEEDED.name)
+
+
+def _times(attempts: int) -> str:
+    return "once" if attempts == 1 else f"{attempts} times"
 
 
 def _meaning(code: grpc.StatusCode, details: str) -> tuple[type[CallError], str]:

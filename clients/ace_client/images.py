@@ -4,7 +4,7 @@ import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,16 @@ import numpy.typing as npt
 from .channel import MAX_MESSAGE_BYTES
 from .errors import ImageError
 
-Image: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | npt.NDArray[np.uint8]
-"""A path, the bytes of an encoded image, or pixels: uint8[height, width, 3], RGB."""
+
+class Readable(Protocol):
+    """An open file of bytes, or what can be read like one."""
+
+    def read(self) -> bytes:
+        """The bytes from where it stands to its end."""
+
+
+Image: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | npt.NDArray[np.uint8]
+"""A path, the bytes of an encoded image or a file object with them, or pixels: uint8[height, width, 3], RGB."""
 
 _MAX_IMAGE_BYTES = MAX_MESSAGE_BYTES - 2**20  # leaves room for the rest of the request
 
@@ -22,9 +30,9 @@ def several(images: Image | Iterable[Image]) -> Iterable[Image]:
     """The images one by one: those of a list or of a uint8[n, height, width, 3] array, or the single one given."""
     if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview):
         return [images]
-    if isinstance(images, np.ndarray) and images.ndim != 4:
-        return [images]
-    return images
+    if isinstance(images, np.ndarray):
+        return images if images.ndim == 4 else [images]
+    return [cast(Readable, images)] if hasattr(images, "read") else images
 
 
 def encode(image: Image) -> bytes:
@@ -32,7 +40,7 @@ def encode(image: Image) -> bytes:
 
     Raises:
         ImageError: the file cannot be read, or the image does not fit into a message.
-        TypeError: no path, bytes or uint8 array.
+        TypeError: no path, bytes, file of bytes or uint8 array.
         ValueError: an array of another shape than [height, width, 3].
     """
     encoded = _encode(image)
@@ -51,7 +59,11 @@ def _encode(image: Image) -> bytes:
         return to_bmp(image)
     if isinstance(image, str | os.PathLike):
         return _read(Path(image))
-    raise TypeError(f"an image is a path, bytes or a uint8[height, width, 3] array, not {type(image).__name__}")
+    if hasattr(image, "read"):
+        return _read_open(image)
+    raise TypeError(
+        "an image is a path, bytes, an open file or a uint8[height, width, 3] array, not " + type(image).__name__
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -59,6 +71,16 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _read_open(file: Readable) -> bytes:
+    try:
+        content = file.read()
+    except OSError as error:
+        raise ImageError(f"cannot read {getattr(file, 'name', file)}: {error.strerror}") from error
+    if not isinstance(content, bytes):
+        raise TypeError(f"{getattr(file, 'name', file)} holds text: open it with mode 'rb'")
+    return content
 
 
 def to_bmp(pixels: npt.NDArray[np.uint8]) -> bytes:

@@ -1,40 +1,144 @@
-"""numpy arrays ⇄ TensorProto, for the types of this contract: byte strings to the server, float32 and strings back."""
+"""numpy arrays ⇄ TensorProto, for every type that both have.
+
+Numbers travel as `tensor_content`, which is the array's memory; what comes back is a read-only view of the answer's
+bytes where the server packed them so. Strings are arrays of `bytes` objects. bfloat16, which numpy lacks, comes back as
+float32, which holds it exactly, and is sent from arrays of ml_dtypes.
+"""
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from .protos.tensor_pb2 import DT_FLOAT, DT_STRING, DataType, TensorProto, TensorShapeProto
+from .protos.tensor_pb2 import (
+    DT_BFLOAT16,
+    DT_BOOL,
+    DT_COMPLEX64,
+    DT_COMPLEX128,
+    DT_DOUBLE,
+    DT_FLOAT,
+    DT_HALF,
+    DT_INT8,
+    DT_INT16,
+    DT_INT32,
+    DT_INT64,
+    DT_STRING,
+    DT_UINT8,
+    DT_UINT16,
+    DT_UINT32,
+    DT_UINT64,
+    DataType,
+    TensorProto,
+    TensorShapeProto,
+)
+
+Array = npt.NDArray[Any]
+
+# The field with the values of a type that do not stand in tensor_content, and what its bytes are.
+_FIELDS: Final[dict[DataType, tuple[str, str]]] = {
+    DT_FLOAT: ("float_val", "<f4"),
+    DT_DOUBLE: ("double_val", "<f8"),
+    DT_INT32: ("int_val", "<i4"),
+    DT_UINT8: ("int_val", "u1"),
+    DT_INT16: ("int_val", "<i2"),
+    DT_INT8: ("int_val", "i1"),
+    DT_UINT16: ("int_val", "<u2"),
+    DT_INT64: ("int64_val", "<i8"),
+    DT_BOOL: ("bool_val", "?"),
+    DT_UINT32: ("uint32_val", "<u4"),
+    DT_UINT64: ("uint64_val", "<u8"),
+    DT_HALF: ("half_val", "<f2"),
+    DT_BFLOAT16: ("half_val", "<u2"),
+    DT_COMPLEX64: ("scomplex_val", "<c8"),
+    DT_COMPLEX128: ("dcomplex_val", "<c16"),
+}
+_TYPES: Final = {np.dtype(code).name: dtype for dtype, (_, code) in _FIELDS.items() if dtype != DT_BFLOAT16} | {
+    "bfloat16": DT_BFLOAT16  # of ml_dtypes
+}
+_NAMES: Final[dict[DataType, str]] = {dtype: name for name, dtype in _TYPES.items()} | {DT_STRING: "string"}
 
 
 def from_strings(values: Sequence[bytes]) -> TensorProto:
     """A tensor string[n] of the values."""
-    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(values))])
-    return TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=values)
+    return TensorProto(dtype=DT_STRING, tensor_shape=_shape_proto((len(values),)), string_val=values)
 
 
-def to_array(tensor: TensorProto) -> npt.NDArray[Any]:
-    """The tensor as an array of its shape: float32, or bytes objects.
+def from_array(values: npt.ArrayLike) -> TensorProto:
+    """The array as a tensor of the same type and shape; text is sent as UTF-8.
+
+    Raises:
+        TypeError: a type that tensors do not have.
+    """
+    array = np.asarray(values)
+    shape = _shape_proto(array.shape)
+    if array.dtype.kind in "OSU":
+        return TensorProto(dtype=DT_STRING, tensor_shape=shape, string_val=[_as_bytes(each) for each in array.flat])
+    dtype = _TYPES.get(array.dtype.name)
+    if dtype is None:
+        raise TypeError(f"a tensor cannot be of type {array.dtype}: convert the array to one of {', '.join(_TYPES)}")
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return TensorProto(dtype=dtype, tensor_shape=shape, tensor_content=array.tobytes())
+
+
+def to_array(tensor: TensorProto) -> Array:
+    """The tensor as an array of its shape; strings are bytes objects.
 
     As in TensorFlow, values stand in `tensor_content` or in the list of their type, whose last one is repeated where
     the list is shorter than the shape.
 
     Raises:
-        ValueError: another type, or values that do not fit the shape.
+        ValueError: a type that numpy does not have, or values that do not fit the shape.
     """
     shape = [dim.size for dim in tensor.tensor_shape.dim]
-    if tensor.dtype == DT_FLOAT:
-        packed = np.frombuffer(tensor.tensor_content, "<f4")
-        return _shaped(packed if packed.size else np.array(tensor.float_val, np.float32), shape)
     if tensor.dtype == DT_STRING:
-        return _shaped(np.array(tensor.string_val, object), shape)
-    raise ValueError(f"a tensor of type {DataType.Name(tensor.dtype)} is neither float32 nor string")
+        return _shaped(_objects(tensor.string_val), shape)
+    if tensor.dtype not in _FIELDS:
+        raise ValueError(f"a tensor of type {type_name(tensor.dtype)} is nothing that numpy holds")
+    field, code = _FIELDS[tensor.dtype]
+    content = tensor.tensor_content
+    values = _shaped(np.frombuffer(content, code) if content else _listed(tensor, field, code), shape)
+    return (values.astype("<u4") << 16).view("<f4") if tensor.dtype == DT_BFLOAT16 else values
 
 
-def _shaped(values: npt.NDArray[Any], shape: list[int]) -> npt.NDArray[Any]:
+def type_name(dtype: DataType) -> str:
+    """The type as numpy calls it, `string`, or for one that numpy lacks TensorFlow's own name or number."""
+    if dtype in _NAMES:
+        return _NAMES[dtype]
+    name: str = DataType.Name(dtype) if dtype in DataType.values() else str(dtype)  # the stub has no types
+    return name
+
+
+def _listed(tensor: TensorProto, field: str, code: str) -> Array:
+    values = getattr(tensor, field)
+    if field == "half_val":  # the bits of each, as a number
+        return np.array(values, np.uint16).view(code)
+    if field in ("scomplex_val", "dcomplex_val"):  # real and imaginary parts in turn
+        return np.array(values, "<f4" if field == "scomplex_val" else "<f8").view(code)
+    return np.array(values, np.int64 if field == "int_val" else code).astype(code, copy=False)
+
+
+def _objects(values: Sequence[bytes]) -> Array:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
+
+
+def _as_bytes(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    raise TypeError(f"a tensor of strings holds bytes or str, not {type(value).__name__}")
+
+
+def _shape_proto(shape: Sequence[int]) -> TensorShapeProto:
+    return TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in shape])
+
+
+def _shaped(values: Array, shape: list[int]) -> Array:
     missing = prod(shape) - values.size
     if missing > 0 and values.size:
         values = np.concatenate([values, np.repeat(values[-1:], missing)])

@@ -1,5 +1,7 @@
-"""A gRPC server that answers Predict and GetModelStatus as a test tells it to: a real one, on a port of its own."""
+"""A gRPC server that answers as a test tells it to, on a port of its own; and both clients, called alike."""
 
+import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +13,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import Int64Value
 
+from ace_client import AsyncDetector, Detector
 from ace_client.protos.serving_pb2 import (
     GetModelStatusRequest,
     GetModelStatusResponse,
@@ -118,3 +121,57 @@ def free_address() -> str:
     """An address where nothing listens."""
     with running(TellableServer()) as briefly:
         return briefly.address
+
+
+class OnLoop:
+    """An `AsyncDetector` whose methods are called as those of a `Detector`: they run on an event loop in a thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *args: object, **kwargs: object) -> None:
+        self._loop = loop
+        self._detector = AsyncDetector(*args, **kwargs)
+
+    def __enter__(self) -> "OnLoop":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        method = getattr(self._detector, name)
+        return lambda *args, **kwargs: self._run(method, *args, **kwargs)
+
+    def stream(self, *args: object, **kwargs: object) -> Iterator[object]:
+        stream = self._detector.stream(*args, **kwargs)
+        try:
+            while True:
+                yield self._run(stream.__anext__)
+        except StopAsyncIteration:
+            return
+
+    def _run(self, method: Callable[..., object], *args: object, **kwargs: object) -> object:
+        async def call() -> object:
+            found = method(*args, **kwargs)
+            return await found if inspect.isawaitable(found) else found
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result()
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop that runs in a thread."""
+    running_loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=running_loop.run_forever)
+    thread.start()
+    yield running_loop
+    running_loop.call_soon_threadsafe(running_loop.stop)
+    thread.join()
+    running_loop.close()
+
+
+@pytest.fixture(params=["threads", "asyncio"])
+def connect(request: pytest.FixtureRequest) -> Callable[..., Detector]:
+    """Makes a `Detector`, and in the test's second run an `AsyncDetector` that is called like one."""
+    if request.param == "threads":
+        return Detector
+    event_loop = request.getfixturevalue("loop")
+    return lambda *args, **kwargs: OnLoop(event_loop, *args, **kwargs)

@@ -1,39 +1,6 @@
 import pytest
 
-from ace_client.codec import batches, model_spec, predict_request
-
-
-def numbered(*sizes: int) -> list[tuple[int, bytes]]:
-    return [(position, bytes(size)) for position, size in enumerate(sizes)]
-
-
-def sizes_of(found) -> list[list[int]]:
-    return [[len(image) for _, image in batch] for batch in found]
-
-
-def test_batches_hold_at_most_so_many_images():
-    assert sizes_of(batches(numbered(1, 2, 3, 4, 5), max_images=2)) == [[1, 2], [3, 4], [5]]
-
-
-def test_batches_hold_at_most_so_many_bytes():
-    assert sizes_of(batches(numbered(4, 5, 1, 1), max_images=9, max_bytes=9)) == [[4, 5], [1, 1]]
-
-
-def test_an_image_larger_than_a_batch_goes_alone():
-    assert sizes_of(batches(numbered(1, 20, 1), max_images=9, max_bytes=9)) == [[1], [20], [1]]
-
-
-def test_no_images_make_no_batch():
-    assert list(batches([], max_images=9)) == []
-
-
-def test_images_are_read_only_when_their_batch_is_due():
-    read = []
-    images = ((position, bytes(read.append(position) or 1)) for position in range(100))
-
-    next(batches(images, max_images=4))
-
-    assert read == [0, 1, 2, 3, 4]
+from ace_client.codec import model_spec, predict_request
 
 
 def test_a_version_a_label_or_neither_is_asked_for():

@@ -19,9 +19,25 @@ def theirs() -> dict[str, Descriptor]:
     pytest.importorskip("tensorflow_serving.apis")
     from tensorflow.core.framework import tensor_pb2 as tf_tensor_pb2
     from tensorflow.core.framework import tensor_shape_pb2
-    from tensorflow_serving.apis import get_model_status_pb2, model_pb2, predict_pb2, status_pb2
+    from tensorflow.core.protobuf import meta_graph_pb2
+    from tensorflow_serving.apis import (
+        get_model_metadata_pb2,
+        get_model_status_pb2,
+        model_pb2,
+        predict_pb2,
+        status_pb2,
+    )
 
-    files = (tf_tensor_pb2, tensor_shape_pb2, model_pb2, predict_pb2, get_model_status_pb2, status_pb2)
+    files = (
+        tf_tensor_pb2,
+        tensor_shape_pb2,
+        model_pb2,
+        predict_pb2,
+        get_model_metadata_pb2,
+        get_model_status_pb2,
+        meta_graph_pb2,
+        status_pb2,
+    )
     return {name: message for file in files for name, message in file.DESCRIPTOR.message_types_by_name.items()}
 
 
@@ -62,14 +78,14 @@ def test_methods_have_tensorflow_servings_paths():
     pytest.importorskip("tensorflow_serving.apis")
     from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
-    from ace_client.detector import GET_MODEL_STATUS, PREDICT
+    from ace_client.channel import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
 
     services = (
         *prediction_service_pb2.DESCRIPTOR.services_by_name.values(),
         *model_service_pb2.DESCRIPTOR.services_by_name.values(),
     )
     paths = {f"/{service.full_name}/{method.name}" for service in services for method in service.methods}
-    assert {PREDICT, GET_MODEL_STATUS} <= paths
+    assert {PREDICT, GET_MODEL_METADATA, GET_MODEL_STATUS} <= paths
 
 
 def assert_compatible(ours: Descriptor, theirs: Descriptor) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ace_client.protos.tensor_pb2 import DT_FLOAT, DT_INT64, DT_STRING, TensorProto, TensorShapeProto
+from ace_client.protos.tensor_pb2 import DT_FLOAT, DT_STRING, TensorProto, TensorShapeProto
 from ace_client.tensors import from_strings, to_array
 
 
@@ -30,7 +30,7 @@ def test_strings_come_back_as_they_went():
 @pytest.mark.parametrize(
     "tensor",
     [
-        TensorProto(dtype=DT_INT64, tensor_shape=shape(1), int64_val=[1]),
+        TensorProto(dtype=99, tensor_shape=shape(1), int64_val=[1]),
         TensorProto(dtype=DT_FLOAT, tensor_shape=shape(1), float_val=[1.0, 2.0]),
         TensorProto(dtype=DT_FLOAT, tensor_shape=shape(2)),
         TensorProto(dtype=DT_STRING, tensor_shape=shape(2)),
@@ -38,5 +38,5 @@ def test_strings_come_back_as_they_went():
     ],
 )
 def test_values_that_do_not_fit_are_an_error(tensor):
-    with pytest.raises(ValueError, match=r"neither float32 nor string|cannot reshape"):
+    with pytest.raises(ValueError, match=r"nothing that numpy holds|cannot reshape"):
         to_array(tensor)

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from ace_client.protos import tensor_pb2 as ace__client_dot_protos_dot_tensor__pb2
+from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import wrappers_pb2 as google_dot_protobuf_dot_wrappers__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61\x63\x65_client/protos/serving.proto\x12\x06\x61\x63\x65.v1\x1a\x1e\x61\x63\x65_client/protos/tensor.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x8c\x01\n\tModelSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x07version\x18\x02 \x01(\x0b\x32\x1b.google.protobuf.Int64ValueH\x00\x12\x17\n\rversion_label\x18\x04 \x01(\tH\x00\x12\x16\n\x0esignature_name\x18\x03 \x01(\tB\x10\n\x0eversion_choice\"\xc6\x01\n\x0ePredictRequest\x12%\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x11.ace.v1.ModelSpec\x12\x32\n\x06inputs\x18\x02 \x03(\x0b\x32\".ace.v1.PredictRequest.InputsEntry\x12\x15\n\routput_filter\x18\x03 \x03(\t\x1a\x42\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.ace.v1.TensorProto:\x02\x38\x01\"\xb4\x01\n\x0fPredictResponse\x12\x35\n\x07outputs\x18\x01 \x03(\x0b\x32$.ace.v1.PredictResponse.OutputsEntry\x12%\n\nmodel_spec\x18\x02 \x01(\x0b\x32\x11.ace.v1.ModelSpec\x1a\x43\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.ace.v1.TensorProto:\x02\x38\x01\">\n\x15GetModelStatusRequest\x12%\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x11.ace.v1.ModelSpec\"$\n\x0bStatusProto\x12\x15\n\rerror_message\x18\x02 \x01(\t\"\xd0\x01\n\x12ModelVersionStatus\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .ace.v1.ModelVersionStatus.State\x12#\n\x06status\x18\x03 \x01(\x0b\x32\x13.ace.v1.StatusProto\"S\n\x05State\x12\x0b\n\x07UNKNOWN\x10\x00\x12\t\n\x05START\x10\n\x12\x0b\n\x07LOADING\x10\x14\x12\r\n\tAVAILABLE\x10\x1e\x12\r\n\tUNLOADING\x10(\x12\x07\n\x03\x45ND\x10\x32\"R\n\x16GetModelStatusResponse\x12\x38\n\x14model_version_status\x18\x01 \x03(\x0b\x32\x1a.ace.v1.ModelVersionStatusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61\x63\x65_client/protos/serving.proto\x12\x06\x61\x63\x65.v1\x1a\x1e\x61\x63\x65_client/protos/tensor.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x8c\x01\n\tModelSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x07version\x18\x02 \x01(\x0b\x32\x1b.google.protobuf.Int64ValueH\x00\x12\x17\n\rversion_label\x18\x04 \x01(\tH\x00\x12\x16\n\x0esignature_name\x18\x03 \x01(\tB\x10\n\x0eversion_choice\"\xc6\x01\n\x0ePredictRequest\x12%\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x11.ace.v1.ModelSpec\x12\x32\n\x06inputs\x18\x02 \x03(\x0b\x32\".ace.v1.PredictRequest.InputsEntry\x12\x15\n\routput_filter\x18\x03 \x03(\t\x1a\x42\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.ace.v1.TensorProto:\x02\x38\x01\"\xb4\x01\n\x0fPredictResponse\x12\x35\n\x07outputs\x18\x01 \x03(\x0b\x32$.ace.v1.PredictResponse.OutputsEntry\x12%\n\nmodel_spec\x18\x02 \x01(\x0b\x32\x11.ace.v1.ModelSpec\x1a\x43\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.ace.v1.TensorProto:\x02\x38\x01\">\n\x15GetModelStatusRequest\x12%\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x11.ace.v1.ModelSpec\"$\n\x0bStatusProto\x12\x15\n\rerror_message\x18\x02 \x01(\t\"\xd0\x01\n\x12ModelVersionStatus\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .ace.v1.ModelVersionStatus.State\x12#\n\x06status\x18\x03 \x01(\x0b\x32\x13.ace.v1.StatusProto\"S\n\x05State\x12\x0b\n\x07UNKNOWN\x10\x00\x12\t\n\x05START\x10\n\x12\x0b\n\x07LOADING\x10\x14\x12\r\n\tAVAILABLE\x10\x1e\x12\r\n\tUNLOADING\x10(\x12\x07\n\x03\x45ND\x10\x32\"R\n\x16GetModelStatusResponse\x12\x38\n\x14model_version_status\x18\x01 \x03(\x0b\x32\x1a.ace.v1.ModelVersionStatus\"X\n\x17GetModelMetadataRequest\x12%\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x11.ace.v1.ModelSpec\x12\x16\n\x0emetadata_field\x18\x02 \x03(\t\"\xca\x01\n\x18GetModelMetadataResponse\x12%\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x11.ace.v1.ModelSpec\x12@\n\x08metadata\x18\x02 \x03(\x0b\x32..ace.v1.GetModelMetadataResponse.MetadataEntry\x1a\x45\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\"\x9e\x01\n\x0fSignatureDefMap\x12@\n\rsignature_def\x18\x01 \x03(\x0b\x32).ace.v1.SignatureDefMap.SignatureDefEntry\x1aI\n\x11SignatureDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.ace.v1.SignatureDef:\x02\x38\x01\"\x90\x02\n\x0cSignatureDef\x12\x30\n\x06inputs\x18\x01 \x03(\x0b\x32 .ace.v1.SignatureDef.InputsEntry\x12\x32\n\x07outputs\x18\x02 \x03(\x0b\x32!.ace.v1.SignatureDef.OutputsEntry\x12\x13\n\x0bmethod_name\x18\x03 \x01(\t\x1a\x41\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.ace.v1.TensorInfo:\x02\x38\x01\x1a\x42\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.ace.v1.TensorInfo:\x02\x38\x01\"]\n\nTensorInfo\x12\x1f\n\x05\x64type\x18\x02 \x01(\x0e\x32\x10.ace.v1.DataType\x12.\n\x0ctensor_shape\x18\x03 \x01(\x0b\x32\x18.ace.v1.TensorShapeProtob\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,24 +38,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_options = b'8\001'
   _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._loaded_options = None
   _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_options = b'8\001'
-  _globals['_MODELSPEC']._serialized_start=108
-  _globals['_MODELSPEC']._serialized_end=248
-  _globals['_PREDICTREQUEST']._serialized_start=251
-  _globals['_PREDICTREQUEST']._serialized_end=449
-  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_start=383
-  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_end=449
-  _globals['_PREDICTRESPONSE']._serialized_start=452
-  _globals['_PREDICTRESPONSE']._serialized_end=632
-  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_start=565
-  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_end=632
-  _globals['_GETMODELSTATUSREQUEST']._serialized_start=634
-  _globals['_GETMODELSTATUSREQUEST']._serialized_end=696
-  _globals['_STATUSPROTO']._serialized_start=698
-  _globals['_STATUSPROTO']._serialized_end=734
-  _globals['_MODELVERSIONSTATUS']._serialized_start=737
-  _globals['_MODELVERSIONSTATUS']._serialized_end=945
-  _globals['_MODELVERSIONSTATUS_STATE']._serialized_start=862
-  _globals['_MODELVERSIONSTATUS_STATE']._serialized_end=945
-  _globals['_GETMODELSTATUSRESPONSE']._serialized_start=947
-  _globals['_GETMODELSTATUSRESPONSE']._serialized_end=1029
+  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._loaded_options = None
+  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._loaded_options = None
+  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_options = b'8\001'
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._loaded_options = None
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_options = b'8\001'
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._loaded_options = None
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_options = b'8\001'
+  _globals['_MODELSPEC']._serialized_start=135
+  _globals['_MODELSPEC']._serialized_end=275
+  _globals['_PREDICTREQUEST']._serialized_start=278
+  _globals['_PREDICTREQUEST']._serialized_end=476
+  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_start=410
+  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_end=476
+  _globals['_PREDICTRESPONSE']._serialized_start=479
+  _globals['_PREDICTRESPONSE']._serialized_end=659
+  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_start=592
+  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_end=659
+  _globals['_GETMODELSTATUSREQUEST']._serialized_start=661
+  _globals['_GETMODELSTATUSREQUEST']._serialized_end=723
+  _globals['_STATUSPROTO']._serialized_start=725
+  _globals['_STATUSPROTO']._serialized_end=761
+  _globals['_MODELVERSIONSTATUS']._serialized_start=764
+  _globals['_MODELVERSIONSTATUS']._serialized_end=972
+  _globals['_MODELVERSIONSTATUS_STATE']._serialized_start=889
+  _globals['_MODELVERSIONSTATUS_STATE']._serialized_end=972
+  _globals['_GETMODELSTATUSRESPONSE']._serialized_start=974
+  _globals['_GETMODELSTATUSRESPONSE']._serialized_end=1056
+  _globals['_GETMODELMETADATAREQUEST']._serialized_start=1058
+  _globals['_GETMODELMETADATAREQUEST']._serialized_end=1146
+  _globals['_GETMODELMETADATARESPONSE']._serialized_start=1149
+  _globals['_GETMODELMETADATARESPONSE']._serialized_end=1351
+  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_start=1282
+  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_end=1351
+  _globals['_SIGNATUREDEFMAP']._serialized_start=1354
+  _globals['_SIGNATUREDEFMAP']._serialized_end=1512
+  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_start=1439
+  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_end=1512
+  _globals['_SIGNATUREDEF']._serialized_start=1515
+  _globals['_SIGNATUREDEF']._serialized_end=1787
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_start=1654
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_end=1719
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_start=1721
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_end=1787
+  _globals['_TENSORINFO']._serialized_start=1789
+  _globals['_TENSORINFO']._serialized_end=1882
 # @@protoc_insertion_point(module_scope)
