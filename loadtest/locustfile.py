@@ -10,6 +10,7 @@ from typing import Any
 
 from locust import events
 
+from ace_client.arguments import add_security, security
 from ace_client.contract import MODEL_NAME
 from ace_loadtest import LoadTestError
 from ace_loadtest.payload import read_images
@@ -24,6 +25,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--images", env_var="ACE_LOADTEST_IMAGES", default="", help="folder of the images to send")
     parser.add_argument("--model", env_var="ACE_LOADTEST_MODEL", default=MODEL_NAME, help="default: %(default)s")
     parser.add_argument("--deadline-s", env_var="ACE_LOADTEST_DEADLINE_S", type=float, default=5.0, help="per request")
+    add_security(parser)
 
 
 @events.init.add_listener
@@ -31,6 +33,7 @@ def give_errand(environment: Any, **_: object) -> None:
     """The images and settings for all users; ends Locust with one line where there are none."""
     options = environment.parsed_options
     try:
-        environment.errand = Errand(read_images(Path(options.images)), options.model, options.deadline_s)
+        images = read_images(Path(options.images))
+        environment.errand = Errand(images, options.model, options.deadline_s, security(options))
     except LoadTestError as error:
         sys.exit(f"locust: {error}")

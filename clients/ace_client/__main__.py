@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from . import contract
 from .answers import Verdict
+from .arguments import add_security, security
 from .detector import Detector
-from .errors import AceError
+from .errors import AceError, SetupError
 
 _IMAGES_A_CALL = 32
 
@@ -20,9 +21,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        detector = Detector(options.server, model=options.model, deadline_s=options.deadline_s)
+        secured = security(options)
+        detector = Detector(options.server, model=options.model, deadline_s=options.deadline_s, security=secured)
     except ValueError as error:
         parser.error(str(error))
+    except SetupError as error:
+        print(f"ace-detect: {error}", file=sys.stderr)
+        return 1
     try:
         with detector:
             return _detect(detector, options)
@@ -57,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help=f"seconds for each request of up to {_IMAGES_A_CALL} images; default: %(default)s",
     )
+    add_security(parser)
     return parser
 
 

@@ -5,6 +5,8 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from ace_client.arguments import add_security, security
+
 from .errors import LoadTestError, NotWritable
 from .payload import read_images
 from .plan import Plan
@@ -19,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     given = {name: getattr(options, name) for name in ("target", "images", "model", "users", "seconds", "deadline_s")}
     try:
-        plan = Plan(**given)
+        plan = Plan(**given, security=security(options))
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         "--deadline-s", type=float, default=Plan.deadline_s, metavar="S", help="seconds a request; default: %(default)s"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="for the report; default: runs/loadtest/<time>")
+    add_security(parser)
     return parser
 
 
@@ -58,7 +61,7 @@ def _measure(plan: Plan, out: Path | None) -> int:
     from . import load, progress, users  # Locust, and with it gevent: only now, --help and most errors need neither
     from .report import Report
 
-    errand = users.Errand(images, plan.model, plan.deadline_s)
+    errand = users.Errand(images, plan.model, plan.deadline_s, plan.security)
     load.check(plan, errand)
     started_at = datetime.now().astimezone()
     folder = _created(out or Path("runs/loadtest") / started_at.strftime("%Y-%m-%dT%H-%M-%S"))

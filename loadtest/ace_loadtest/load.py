@@ -8,7 +8,7 @@ import gevent
 import gevent.event
 from locust.env import Environment
 
-from ace_client import CallError, Detector
+from ace_client import AceError, Detector
 
 from .errors import TargetNotReady
 from .plan import Plan
@@ -47,12 +47,16 @@ def check(plan: Plan, errand: Errand) -> None:
         TargetNotReady: it has none.
     """
     try:
-        with Detector(plan.target, model=plan.model, deadline_s=plan.deadline_s) as detector:
+        with _connected(plan) as detector:
             verdicts = detector.detect(errand.images[:_PROBES])
-    except (CallError, ValueError) as error:
+    except (AceError, ValueError) as error:
         raise TargetNotReady(str(error)) from error
     if all(verdict.error for verdict in verdicts):
         raise TargetNotReady(
             f"{plan.target} could read none of the first {len(verdicts)} images: {verdicts[0].error}\n"
             f"Check the files in {plan.images}."
         )
+
+
+def _connected(plan: Plan) -> Detector:
+    return Detector(plan.target, model=plan.model, deadline_s=plan.deadline_s, security=plan.security)

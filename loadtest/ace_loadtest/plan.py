@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from ace_client import Security
 from ace_client.contract import MODEL_NAME
 
 
@@ -21,6 +22,7 @@ class Plan:
     users: int = 8
     seconds: float = 20.0
     deadline_s: float = 5.0
+    security: Security | None = None
 
     def __post_init__(self) -> None:
         if self.users < 1:

@@ -13,7 +13,7 @@ from gevent.event import Event
 from grpc.experimental import gevent as grpc_gevent
 from locust.exception import StopUser
 
-from ace_client import CallError, Detector
+from ace_client import CallError, Detector, Options, Security
 
 from .samples import BAD_IMAGE, OK
 
@@ -30,6 +30,7 @@ class Errand:
     images: list[bytes]
     model: str
     deadline_s: float
+    security: Security | None = None
     over: Event = field(default_factory=Event)
 
 
@@ -41,7 +42,14 @@ class DetectorUser(locust.User):  # type: ignore[misc] # locust is not typed wel
     def on_start(self) -> None:
         """Connects."""
         self.errand: Errand = self.environment.errand
-        self.detector = Detector(self.host, model=self.errand.model, deadline_s=self.errand.deadline_s)
+        errand = self.errand
+        self.detector = Detector(
+            self.host,
+            model=errand.model,
+            deadline_s=errand.deadline_s,
+            security=errand.security,
+            options=Options(max_attempts=1),  # a request that is refused counts as that, not as a slow one
+        )
 
     def on_stop(self) -> None:
         """Disconnects."""

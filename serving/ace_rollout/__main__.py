@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from ace_client import CallError, Detector
+from ace_client import AceError, Detector
+from ace_client.arguments import add_security, security
 from ace_client.contract import MODEL_NAME
 
 _DESCRIPTION = (
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], None] = options.command
     try:
         command(options)
-    except CallError as error:
+    except (AceError, ValueError) as error:
         print(f"ace-rollout: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -43,12 +44,17 @@ def _parser() -> argparse.ArgumentParser:
     wait.add_argument("--timeout-s", type=float, default=120.0, help="seconds after which to give up (default 120)")
     wait.set_defaults(command=_wait)
     for subparser in (status, wait):
+        add_security(subparser)
         subparser.add_argument("--model", default=MODEL_NAME, help=f"the model's name on the server ({MODEL_NAME})")
     return parser
 
 
+def _connected(options: argparse.Namespace) -> Detector:
+    return Detector(options.address, model=options.model, security=security(options))
+
+
 def _status(options: argparse.Namespace) -> None:
-    with Detector(options.address, model=options.model) as detector:
+    with _connected(options) as detector:
         statuses = detector.model_status()
     print("version  state      error")
     for status in statuses:
@@ -56,7 +62,7 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _wait(options: argparse.Namespace) -> None:
-    with Detector(options.address, model=options.model) as detector:
+    with _connected(options) as detector:
         detector.wait_ready(options.timeout_s, version=options.version)
     print(f"version {options.version} of {options.model} answers at {options.address}")
 
