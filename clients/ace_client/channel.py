@@ -26,8 +26,8 @@ _OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 300_000),  # gRPC servers close connections that are pinged more often
     ("grpc.keepalive_timeout_ms", 10_000),  # also how long a machine that has gone keeps its calls waiting
     ("grpc.initial_reconnect_backoff_ms", 100),  # a server that restarts is found again soon ...
-    ("grpc.min_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 2_000),  # ... and not up to two minutes later
+    ("grpc.max_reconnect_backoff_ms", 500),  # ... within the time that a call's attempts span, not two minutes later
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # which is gRPC's name for how long a connection may take to be made
     ("grpc.dns_min_time_between_resolutions_ms", 2_000),  # replicas that moved likewise, instead of 30 s later
     ("grpc.use_local_subchannel_pool", 1),  # several channels are several connections
 )

@@ -48,8 +48,8 @@ class RetryBudget:
 def pause_before_retry_s(error: grpc.RpcError, attempts: int) -> float | None:
     """Seconds to wait after the `attempts`-th attempt has failed so; None where the next one would fail likewise.
 
-    What the server says (grpc-retry-pushback-ms) is obeyed; otherwise it is up to 0.1 s, doubled each time up to 1 s,
-    by chance, so that callers who were refused together do not come back together.
+    What the server says (grpc-retry-pushback-ms) is obeyed; otherwise it is 0.05 to 0.1 s, by
+    chance, so that callers who were refused together do not come back together; doubled each time up to 0.5 to 1 s.
     """
     if error.code() not in _RETRYABLE or _TOO_LARGE in (error.details() or ""):
         return None
@@ -57,4 +57,4 @@ def pause_before_retry_s(error: grpc.RpcError, attempts: int) -> float | None:
     pushback = next((str(value) for name, value in trailing if name == _PUSHBACK), None)
     if pushback is not None:
         return int(pushback) / 1000 if pushback.isascii() and pushback.isdecimal() else None  # "-1" is: never
-    return random.uniform(0, min(_FIRST_BACKOFF_S * 2 ** (attempts - 1), _LONGEST_BACKOFF_S))
+    return random.uniform(0.5, 1) * min(_FIRST_BACKOFF_S * 2 ** (attempts - 1), _LONGEST_BACKOFF_S)
