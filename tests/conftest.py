@@ -1,12 +1,15 @@
 """What the tests of several packages need: real models on disk, and real servers in processes of their own."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -109,3 +112,38 @@ def detector_base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("detector")
     network.save(folder / "detector.keras")
     return export(folder / "detector.keras", folder / "models" / "detector").parent
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A key and a certificate of it that is its own authority, for 127.0.0.1; in PEM."""
+
+    key: str
+    certificate: str
+
+    @property
+    def ssl_config(self) -> str:
+        """The fields of an SSLConfig with which a server has this identity."""
+        return f"server_key: {json.dumps(self.key)}\nserver_cert: {json.dumps(self.certificate)}\n"
+
+
+@pytest.fixture(scope="session")
+def new_identity(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Identity]:
+    """Makes identities: `new_identity()`."""
+    openssl = shutil.which("openssl") or pytest.skip("the openssl command, which makes certificates, is not installed")
+
+    def make() -> Identity:
+        folder = tmp_path_factory.mktemp("identity")
+        options = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+        options += [
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            folder / "key.pem",
+            "-out",
+            folder / "cert.pem",
+        ]
+        subprocess.run([openssl, "req", "-x509", *options], check=True, capture_output=True)
+        return Identity((folder / "key.pem").read_text(), (folder / "cert.pem").read_text())
+
+    return make

@@ -16,6 +16,7 @@ from .channel import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
 from .client import POLL_S, Client, entry, reader
 from .errors import CallError, RequestRejected
 from .exchange import Exchange, Timer, positive
+from .hedging import Hedging
 from .images import Image, several
 from .protos.serving_pb2 import ModelSpec
 from .signatures import Metadata
@@ -153,6 +154,7 @@ class AsyncDetector(Client["_Method"]):
         try:
             async for batch in batches:
                 under_way.append(asyncio.create_task(self._verdicts(batch, *asked())))
+                await asyncio.sleep(0)  # so that it is sent before the next images are read
                 if len(under_way) >= self._options.in_flight:
                     yield await under_way.popleft()
             while under_way:
@@ -191,14 +193,13 @@ class AsyncDetector(Client["_Method"]):
         """
         scope = asyncio.get_running_loop()
         while True:
-            method, other = self._methods(path, scope)
-            delay_s = self._hedging.delay_s() if self._hedging else None
+            methods = self._methods(path, scope)
             remaining_s = exchange.begin()
             try:
-                if delay_s is None:
-                    answer = await method(request, timeout=remaining_s, metadata=exchange.metadata)
+                if self._hedging is None or self._hedging.delay_s() is None:
+                    answer = await methods[0](request, timeout=remaining_s, metadata=exchange.metadata)
                 else:
-                    answer = await self._hedged((method, other), request, exchange, delay_s)
+                    answer = await self._hedged(methods, request, exchange, self._hedging)
             except grpc.RpcError as error:
                 exchange.attempt_ended(error.code().name)
                 pause_s = exchange.pause_s(error)
@@ -210,19 +211,18 @@ class AsyncDetector(Client["_Method"]):
             await asyncio.sleep(pause_s)
 
     async def _hedged(
-        self, methods: tuple[_Method, _Method], request: bytes, exchange: Exchange, delay_s: float
+        self, methods: tuple[_Method, _Method], request: bytes, exchange: Exchange, hedging: Hedging
     ) -> bytes:
         """The answer of the faster of two attempts; the second begins after the delay, the loser is cancelled."""
 
-        async def send(method: _Method) -> bytes:
-            return await method(request, timeout=exchange.remaining_s(), metadata=exchange.metadata)
+        async def send(method: _Method, remaining_s: float) -> bytes:
+            return await method(request, timeout=remaining_s, metadata=exchange.metadata)
 
-        exchange.attempts -= 1  # the first one is counted by `begin` and by `remaining_s`
-        tasks = [asyncio.ensure_future(send(methods[0]))]
+        tasks = [asyncio.ensure_future(send(methods[0], exchange.remaining_s()))]
         try:
-            done, _ = await asyncio.wait(tasks, timeout=delay_s)
-            if not done and self._hedging and self._hedging.take():
-                tasks.append(asyncio.ensure_future(send(methods[1])))
+            done, _ = await asyncio.wait(tasks, timeout=hedging.delay_s())
+            if not done and hedging.take():
+                tasks.append(asyncio.ensure_future(send(methods[1], exchange.begin_beside())))
             done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if pending and all(task.exception() for task in done):
                 done, _ = await asyncio.wait(pending)

@@ -18,6 +18,7 @@ from .channel import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
 from .client import POLL_S, Client, entry, reader
 from .errors import CallError, RequestRejected
 from .exchange import Exchange, Timer, positive
+from .hedging import Hedging
 from .images import Image, several
 from .protos.serving_pb2 import ModelSpec
 from .signatures import Metadata
@@ -239,14 +240,13 @@ class Detector(Client["_Method"]):
             CallError: there is none.
         """
         while True:
-            method, other = self._methods(path)
-            delay_s = self._hedging.delay_s() if self._hedging else None
+            methods = self._methods(path)
             remaining_s = exchange.begin()
             try:
-                if delay_s is None:
-                    answer = method(request, timeout=remaining_s, metadata=exchange.metadata)
+                if self._hedging is None or self._hedging.delay_s() is None:
+                    answer = methods[0](request, timeout=remaining_s, metadata=exchange.metadata)
                 else:
-                    answer = self._hedged((method, other), request, exchange, delay_s)
+                    answer = self._hedged(methods, request, exchange, self._hedging)
             except grpc.RpcError as error:
                 exchange.attempt_ended(error.code().name)
                 pause_s = exchange.pause_s(error)
@@ -257,22 +257,21 @@ class Detector(Client["_Method"]):
                 return answer
             time.sleep(pause_s)
 
-    def _hedged(self, methods: tuple[_Method, _Method], request: bytes, exchange: Exchange, delay_s: float) -> bytes:
+    def _hedged(self, methods: tuple[_Method, _Method], request: bytes, exchange: Exchange, hedging: Hedging) -> bytes:
         """The answer of the faster of two attempts; the second begins after the delay, the loser is cancelled."""
         ended: SimpleQueue[Any] = SimpleQueue()
         calls: list[Any] = []
 
-        def send(method: _Method) -> None:
-            calls.append(method.future(request, timeout=exchange.remaining_s(), metadata=exchange.metadata))
+        def send(method: _Method, remaining_s: float) -> None:
+            calls.append(method.future(request, timeout=remaining_s, metadata=exchange.metadata))
             calls[-1].add_done_callback(ended.put)
 
-        exchange.attempts -= 1  # the first one is counted by `begin` and by `remaining_s`
         try:
-            send(methods[0])
+            send(methods[0], exchange.remaining_s())
             with suppress(Empty):
-                return ended.get(timeout=delay_s).result()  # type: ignore[no-any-return]
-            if self._hedging and self._hedging.take():
-                send(methods[1])
+                return ended.get(timeout=hedging.delay_s()).result()  # type: ignore[no-any-return]
+            if hedging.take():
+                send(methods[1], exchange.begin_beside())
             winner = ended.get()
             if len(calls) > 1 and winner.code() is not grpc.StatusCode.OK:
                 winner = ended.get()

@@ -55,6 +55,7 @@ class Exchange:
         self.attempts = 0
         self.encode_s = self._wait_s = self._decode_s = 0.0
         self._sent_s = self._attempt_s = 0.0
+        self._hedged = False
         self._status = "CANCELLED"
         self._last: grpc.RpcError | None = None
 
@@ -88,20 +89,26 @@ class Exchange:
         if remaining_s <= 0:
             raise deadline_exceeded(self._timer.call, self.attempts) from self._last
         self.attempts += 1
+        self._hedged = False
         self._attempt_s = time.perf_counter()
         self._sent_s = self._sent_s or self._attempt_s
         return remaining_s
 
     def remaining_s(self) -> float:
-        """Seconds until the deadline, for a second attempt beside the one under way; it is counted."""
-        self.attempts += 1
+        """Seconds until the deadline, at least 0."""
         return max(self._timer.remaining_s(), 0.0)
 
-    def attempt_ended(self, status: str, *, number: int | None = None, hedge: bool = False) -> float:
-        """An attempt ended, the last one where no number is given; the seconds that it took."""
+    def begin_beside(self) -> float:
+        """A second attempt begins beside the one under way; the seconds that it may take."""
+        self.attempts += 1
+        self._hedged = True
+        return self.remaining_s()
+
+    def attempt_ended(self, status: str) -> float:
+        """What was begun has ended; the seconds that it took."""
         wait_s = time.perf_counter() - self._attempt_s
         for watcher in self._watchers:
-            watcher.attempt_ended(Attempt(number or self.attempts, status, wait_s, hedge))
+            watcher.attempt_ended(Attempt(self.attempts, status, wait_s, self._hedged))
         return wait_s
 
     def pause_s(self, error: grpc.RpcError) -> float:

@@ -32,13 +32,13 @@ class Start:
 class Attempt:
     """One attempt, ended: its number from 1, its status (`OK`, or gRPC's name of an error), how long it took.
 
-    `hedge` is True of a second attempt beside one under way; the one of both that is not needed ends CANCELLED.
+    `hedged` is True where it became two side by side, of which the faster one counts.
     """
 
     number: int
     status: str
     wait_s: float
-    hedge: bool = False
+    hedged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

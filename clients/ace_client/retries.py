@@ -57,4 +57,4 @@ def pause_before_retry_s(error: grpc.RpcError, attempts: int) -> float | None:
     pushback = next((str(value) for name, value in trailing if name == _PUSHBACK), None)
     if pushback is not None:
         return int(pushback) / 1000 if pushback.isascii() and pushback.isdecimal() else None  # "-1" is: never
-    return random.uniform(0.5, 1) * min(_FIRST_BACKOFF_S * 2 ** (attempts - 1), _LONGEST_BACKOFF_S)
+    return random.uniform(0.5, 1) * min(_FIRST_BACKOFF_S * 2.0 ** (attempts - 1), _LONGEST_BACKOFF_S)

@@ -1,7 +1,7 @@
 """A model server in a process of its own that costs no TensorFlow: `python stub_server.py --version=1 [...]`.
 
 Prints its port once it listens. Answers each image's size in thousands of bytes as prob_fake, and --version as the
-version. On SIGTERM it drains as ace_server does: health says no, new calls are refused with a pushback, those in flight end.
+version. On SIGTERM it drains as ace_server does: health says no, new calls are refused, those in flight end.
 """
 
 import argparse

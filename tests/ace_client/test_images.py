@@ -1,3 +1,5 @@
+import io
+
 import cv2
 import numpy as np
 import pytest
@@ -34,6 +36,17 @@ def test_files_and_bytes_are_sent_as_they_are(tmp_path):
     assert [encode(path), encode(str(path)), encode(b"jpeg"), encode(bytearray(b"jpeg"))] == [b"jpeg"] * 4
 
 
+def test_an_open_file_is_read_from_where_it_stands(tmp_path):
+    path = tmp_path / "face.jpg"
+    path.write_bytes(b"jpeg")
+
+    with path.open("rb") as file:
+        assert encode(file) == b"jpeg"
+    with path.open() as file, pytest.raises(TypeError, match="open it with mode 'rb'"):
+        encode(file)
+    assert encode(io.BytesIO(b"jpeg")) == b"jpeg"
+
+
 def test_a_file_that_cannot_be_read_says_which_and_why(tmp_path):
     with pytest.raises(ImageError, match=r"cannot read .*gone\.jpg: No such file or directory"):
         encode(tmp_path / "gone.jpg")
@@ -59,7 +72,9 @@ def test_what_is_no_image_is_a_bug_of_the_caller(image, error, message):
         encode(image)
 
 
-@pytest.mark.parametrize("image", ["a.jpg", b"jpeg", bytearray(b"jpeg"), np.zeros((4, 4, 3), np.uint8)])
+@pytest.mark.parametrize(
+    "image", ["a.jpg", b"jpeg", bytearray(b"jpeg"), io.BytesIO(b"a\nb\n"), np.zeros((4, 4, 3), np.uint8)]
+)
 def test_one_image_is_not_taken_for_several(image):
     assert len(list(several(image))) == 1
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ace_client import Detector, ModelNotFound, VersionStatus
+from ace_client import Detector, ModelNotFound, TensorSpec, VersionStatus
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,23 @@ def test_what_is_pinned_and_not_there_is_not_found(detector, pixels):
         detector.detect(pixels, version=9)
     with pytest.raises(ModelNotFound, match="canary"):
         detector.detect(pixels, label="canary")
+
+
+def test_the_contract_is_what_an_export_serves(detector):
+    detector.check_contract()
+
+    signatures = detector.metadata().signatures
+    assert signatures["serving_default"].inputs == {"image_bytes": TensorSpec("string", (None,))}
+    assert signatures["pixels"].inputs == {"pixels": TensorSpec("uint8", (None, 32, 32, 3))}
+
+
+def test_any_signature_can_be_asked(detector, pixels):
+    rows = np.zeros((2, 32, 32, 3), np.uint8)
+
+    outputs = detector.predict("detector", "pixels", {"pixels": rows})
+
+    assert outputs["prob_fake"].dtype == np.float32
+    assert outputs["label"].tolist() == [outputs["label"][0]] * 2
 
 
 def test_status_names_the_version(detector):

@@ -1,10 +1,6 @@
 """Small SavedModels that show from outside what the server did with them."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -66,41 +62,6 @@ def _write(folder: Path, offset: float = 0.0) -> Path:
 
 
 _METHODS = {"serving_default": "predict", "spin": "spin", "divide": "divide", "total": "total", "echo": "echo"}
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A key and a certificate of it that is its own authority, for 127.0.0.1; in PEM."""
-
-    key: str
-    certificate: str
-
-    @property
-    def ssl_config(self) -> str:
-        """The fields of an SSLConfig with which a server has this identity."""
-        return f"server_key: {json.dumps(self.key)}\nserver_cert: {json.dumps(self.certificate)}\n"
-
-
-@pytest.fixture(scope="session")
-def new_identity(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Identity]:
-    """Makes identities: `new_identity()`."""
-    openssl = shutil.which("openssl") or pytest.skip("the openssl command, which makes certificates, is not installed")
-
-    def make() -> Identity:
-        folder = tmp_path_factory.mktemp("identity")
-        options = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
-        options += [
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            folder / "key.pem",
-            "-out",
-            folder / "cert.pem",
-        ]
-        subprocess.run([openssl, "req", "-x509", *options], check=True, capture_output=True)
-        return Identity((folder / "key.pem").read_text(), (folder / "cert.pem").read_text())
-
-    return make
 
 
 @pytest.fixture(scope="session")
