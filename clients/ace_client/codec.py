@@ -22,7 +22,7 @@ from .protos.serving_pb2 import (
     PredictResponse,
 )
 from .signatures import Metadata, misfit, read_metadata
-from .tensors import Array, from_array, from_strings, to_array
+from .tensors import Array, fill_strings, from_array, to_array, to_floats, to_texts
 
 _BAD_ANSWER: Final = "BAD_ANSWER"
 
@@ -44,8 +44,9 @@ def model_spec(model: str, *, version: int | None = None, label: str | None = No
 
 def predict_request(spec: ModelSpec, images: Sequence[bytes]) -> PredictRequest:
     """The request for the verdicts on some encoded images."""
-    request = PredictRequest(model_spec=spec, inputs={contract.IMAGE_BYTES: from_strings(images)})
+    request = PredictRequest(model_spec=spec)
     request.model_spec.signature_name = contract.SERVING_DEFAULT
+    fill_strings(request.inputs[contract.IMAGE_BYTES], images)  # in place: made apart, the images would be copied again
     return request
 
 
@@ -83,17 +84,15 @@ def verdicts(answer: bytes, count: int, call: Call) -> list[Verdict]:
     if not response.outputs.keys() >= {contract.PROB_FAKE, contract.LABEL, contract.ERROR}:
         raise _not_the_contract(response, call)
     try:
-        columns = [
-            to_array(response.outputs[contract.PROB_FAKE]).astype(np.float32).reshape(count),
-            to_array(response.outputs[contract.LABEL]).astype(bytes).reshape(count),
-            to_array(response.outputs[contract.ERROR]).astype(bytes).reshape(count),
-        ]
+        probs = to_floats(response.outputs[contract.PROB_FAKE], count)
+        labels = to_texts(response.outputs[contract.LABEL], count)
+        errors = to_texts(response.outputs[contract.ERROR], count)
     except ValueError as error:
         raise _not_the_contract(response, call) from error
     version = response.model_spec.version.value
     return [
-        Verdict(float(prob_fake), label.decode(errors="replace"), version, error.decode(errors="replace") or None)
-        for prob_fake, label, error in zip(*columns, strict=True)
+        Verdict(prob_fake, label, version, error or None)
+        for prob_fake, label, error in zip(probs, labels, errors, strict=True)
     ]
 
 

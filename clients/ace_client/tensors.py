@@ -7,7 +7,7 @@ float32, which holds it exactly, and is sent from arrays of ml_dtypes.
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ from .protos.tensor_pb2 import (
 )
 
 Array = npt.NDArray[Any]
+_Value = TypeVar("_Value")
 
 # The field with the values of a type that do not stand in tensor_content, and what its bytes are.
 _FIELDS: Final[dict[DataType, tuple[str, str]]] = {
@@ -60,9 +61,11 @@ _TYPES: Final = {np.dtype(code).name: dtype for dtype, (_, code) in _FIELDS.item
 _NAMES: Final[dict[DataType, str]] = {dtype: name for name, dtype in _TYPES.items()} | {DT_STRING: "string"}
 
 
-def from_strings(values: Sequence[bytes]) -> TensorProto:
-    """A tensor string[n] of the values."""
-    return TensorProto(dtype=DT_STRING, tensor_shape=_shape_proto((len(values),)), string_val=values)
+def fill_strings(tensor: TensorProto, values: Sequence[bytes]) -> None:
+    """Makes an empty tensor string[n] of the values."""
+    tensor.dtype = DT_STRING
+    tensor.tensor_shape.dim.add().size = len(values)
+    tensor.string_val.extend(values)
 
 
 def from_array(values: npt.ArrayLike) -> TensorProto:
@@ -103,12 +106,46 @@ def to_array(tensor: TensorProto) -> Array:
     return (values.astype("<u4") << 16).view("<f4") if tensor.dtype == DT_BFLOAT16 else values
 
 
+def to_floats(tensor: TensorProto, count: int) -> list[float]:
+    """A tensor float[n] as a list, which for the few values of a verdict is quicker than an array.
+
+    Raises:
+        ValueError: another type, or another number of values.
+    """
+    if tensor.dtype == DT_FLOAT and not tensor.tensor_content:
+        return _counted(list(tensor.float_val), tensor, count)
+    array = to_array(tensor)
+    if array.dtype.kind != "f":
+        raise ValueError(f"a tensor of type {type_name(tensor.dtype)} holds no floats")
+    return _counted(array.ravel().tolist(), tensor, count)
+
+
+def to_texts(tensor: TensorProto, count: int) -> list[str]:
+    """A tensor string[n] as text, with replacements for what is no UTF-8.
+
+    Raises:
+        ValueError: another type, or another number of values.
+    """
+    if tensor.dtype != DT_STRING:
+        raise ValueError(f"a tensor of type {type_name(tensor.dtype)} holds no strings")
+    return _counted([value.decode(errors="replace") for value in tensor.string_val], tensor, count)
+
+
 def type_name(dtype: DataType) -> str:
     """The type as numpy calls it, `string`, or for one that numpy lacks TensorFlow's own name or number."""
     if dtype in _NAMES:
         return _NAMES[dtype]
     name: str = DataType.Name(dtype) if dtype in DataType.values() else str(dtype)  # the stub has no types
     return name
+
+
+def _counted(values: list[_Value], tensor: TensorProto, count: int) -> list[_Value]:
+    size = prod([dim.size for dim in tensor.tensor_shape.dim])
+    if values and len(values) < size:
+        values += values[-1:] * (size - len(values))
+    if not len(values) == size == count:
+        raise ValueError(f"a tensor of {size} values, of which {len(values)} are there, is not one of {count}")
+    return values
 
 
 def _listed(tensor: TensorProto, field: str, code: str) -> Array:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ace_client.protos.tensor_pb2 import DT_FLOAT, DT_STRING, TensorProto, TensorShapeProto
-from ace_client.tensors import from_array, from_strings, to_array
+from ace_client.tensors import fill_strings, from_array, to_array, to_floats, to_texts
 
 
 def shape(*sizes: int) -> TensorShapeProto:
@@ -24,7 +24,37 @@ def test_the_last_value_stands_for_those_left_out():
 
 
 def test_strings_come_back_as_they_went():
-    assert to_array(from_strings([b"\0\xff", b""])).tolist() == [b"\0\xff", b""]
+    tensor = TensorProto()
+    fill_strings(tensor, [b"\0\xff", b""])
+
+    assert to_array(tensor).tolist() == [b"\0\xff", b""]
+    assert to_texts(tensor, 2) == ["\0\ufffd", ""]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_of_any_width_are_read_as_a_list(dtype):
+    assert to_floats(from_array(np.array([[0.5], [0.25]], dtype)), 2) == [0.5, 0.25]
+
+
+def test_a_list_too_repeats_its_last_value():
+    assert to_floats(TensorProto(dtype=DT_FLOAT, tensor_shape=shape(3), float_val=[1.0, 2.0]), 3) == [1.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("read", "tensor"),
+    [
+        (to_floats, from_array(np.float32([1]))),
+        (to_floats, from_array([b"1", b"2"])),
+        (to_floats, from_array(np.int32([1, 2]))),
+        (to_floats, TensorProto(dtype=DT_FLOAT, tensor_shape=shape(2))),
+        (to_floats, TensorProto(dtype=DT_FLOAT, tensor_shape=shape(1), float_val=[1.0, 2.0])),
+        (to_texts, from_array([b"1"])),
+        (to_texts, from_array(np.float32([1, 2]))),
+    ],
+)
+def test_lists_of_another_type_or_length_are_an_error(read, tensor):
+    with pytest.raises(ValueError, match=r"is not one of 2|holds no"):
+        read(tensor, 2)
 
 
 @pytest.mark.parametrize(
