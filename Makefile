@@ -23,7 +23,7 @@ IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
 
-.PHONY: help setup demo test tensorflow_model_server contract bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format train export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format train export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ bench-overhead: $(STAMP) ## calls/s and latency of half_plus_two, against a bare
 
 bench-swaps: $(STAMP) ## the server's memory over 200 version swaps under load (5 minutes)
 	$(BIN)/python serving/benchmarks/swaps.py --out runs/swaps.png
+
+bench-client: $(STAMP) ## what the client costs beside the bare gRPC stub (2 minutes)
+	$(BIN)/python clients/benchmarks/overhead.py
 
 bench-pixels: $(STAMP) ## compare 200 drawn images with OpenCV: pixels and prob_fake (2 minutes)
 	$(BIN)/python export/benchmarks/pixels.py

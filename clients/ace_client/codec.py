@@ -81,12 +81,13 @@ def verdicts(answer: bytes, count: int, call: Call) -> list[Verdict]:
         UnexpectedAnswer: an output of the contract is missing, or is not one value an image.
     """
     response = _parsed(PredictResponse, answer, call)
-    if not response.outputs.keys() >= {contract.PROB_FAKE, contract.LABEL, contract.ERROR}:
+    found = response.outputs
+    if contract.PROB_FAKE not in found or contract.LABEL not in found or contract.ERROR not in found:
         raise _not_the_contract(response, call)
     try:
-        probs = to_floats(response.outputs[contract.PROB_FAKE], count)
-        labels = to_texts(response.outputs[contract.LABEL], count)
-        errors = to_texts(response.outputs[contract.ERROR], count)
+        probs = to_floats(found[contract.PROB_FAKE], count)
+        labels = to_texts(found[contract.LABEL], count)
+        errors = to_texts(found[contract.ERROR], count)
     except ValueError as error:
         raise _not_the_contract(response, call) from error
     version = response.model_spec.version.value

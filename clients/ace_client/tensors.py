@@ -140,7 +140,8 @@ def type_name(dtype: DataType) -> str:
 
 
 def _counted(values: list[_Value], tensor: TensorProto, count: int) -> list[_Value]:
-    size = prod([dim.size for dim in tensor.tensor_shape.dim])
+    dims = tensor.tensor_shape.dim
+    size = dims[0].size if len(dims) == 1 else prod([dim.size for dim in dims])
     if values and len(values) < size:
         values += values[-1:] * (size - len(values))
     if not len(values) == size == count:

@@ -15,8 +15,16 @@ import grpc
 from google.protobuf.wrappers_pb2 import Int64Value
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from ace_client.protos.serving_pb2 import ModelSpec, PredictRequest, PredictResponse
+from ace_client.protos.serving_pb2 import (
+    GetModelStatusResponse,
+    ModelSpec,
+    ModelVersionStatus,
+    PredictRequest,
+    PredictResponse,
+)
 from ace_client.protos.tensor_pb2 import DT_FLOAT, DT_STRING, TensorProto, TensorShapeProto
+
+LOADING = ModelVersionStatus(version=1, state="LOADING")
 
 
 class Stub:
@@ -83,6 +91,7 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--behaviour", choices=["serve", "hang", "refuse", "other model"], default="serve")
+    parser.add_argument("--unhealthy", action="store_true")
     parser.add_argument("--delay-s", type=float, default=0.0)
     options = parser.parse_args()
     stub = Stub(options.version, options.behaviour, options.delay_s)
@@ -94,7 +103,17 @@ def main():
         (grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", {"Predict": handler}),)
     )
     servicer = health.HealthServicer()
-    servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    healths = health_pb2.HealthCheckResponse
+    servicer.set("", healths.NOT_SERVING if options.unhealthy else healths.SERVING)
+    status = grpc.unary_unary_rpc_method_handler(
+        lambda _request, _context: GetModelStatusResponse(
+            model_version_status=[ModelVersionStatus(version=1, state=20)]
+        ),
+        response_serializer=GetModelStatusResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("tensorflow.serving.ModelService", {"GetModelStatus": status}),)
+    )
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     port = server.add_insecure_port(f"127.0.0.1:{options.port}")
     stopped = threading.Event()

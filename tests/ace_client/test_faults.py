@@ -1,6 +1,8 @@
 """What callers see of servers that fail: real processes that are killed, restarted, hung, slow and wrong."""
 
+import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -148,6 +150,53 @@ def test_one_refusing_replica_of_three_costs_no_call(connect, replica):
         outcomes = versions_of(detector, 60)
 
     assert outcomes.keys() <= {1, 2}
+
+
+def test_a_replica_that_says_it_is_not_healthy_is_not_asked(connect, replica):
+    replicas = replica("--version=1"), replica("--version=2", "--unhealthy")
+
+    with connect(address_of(*replicas), deadline_s=20) as detector:
+        assert versions_of(detector, 30) == {1: 30}
+    with connect(address_of(*replicas), deadline_s=20, options=Options(health_service=None)) as detector:
+        detector.detect(b"image")
+        assert versions_of(detector, 30).keys() == {1, 2}
+
+
+def test_a_server_that_is_not_healthy_still_says_why(connect, replica):
+    with connect(address_of(replica("--unhealthy"))) as detector:
+        assert [str(status) for status in detector.model_status()] == ["version 1 is LOADING"]
+
+
+def test_a_connection_cut_in_the_middle_of_a_message_is_made_again(connect, replica):
+    server = replica()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        relay = threading.Thread(target=cut_first, args=(listener, server.port))
+        relay.start()
+        with connect(f"127.0.0.1:{listener.getsockname()[1]}", deadline_s=20) as detector:
+            assert detector.detect(bytes(2**20))[0].version == 1
+        relay.join(30)
+
+
+def cut_first(listener: socket.socket, port: int) -> None:
+    """Passes on two connections, of which the first is cut after 100 kB."""
+    for limit in (100_000, None):
+        caller, _ = listener.accept()
+        with caller, socket.create_connection(("127.0.0.1", port)) as server:
+            back = threading.Thread(target=pass_on, args=(server, caller, None))
+            back.start()
+            pass_on(caller, server, limit)
+            for each in (caller, server):
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+
+def pass_on(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+    passed = 0
+    with contextlib.suppress(OSError):
+        while (limit is None or passed < limit) and (content := source.recv(16384)):
+            sink.sendall(content)
+            passed += len(content)
 
 
 def test_only_refusing_replicas_are_overloaded(connect, replica):
