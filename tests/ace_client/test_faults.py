@@ -15,6 +15,7 @@ import pytest
 from ace_client import (
     CallError,
     DeadlineExceeded,
+    Detector,
     Options,
     Overloaded,
     ServerUnavailable,
@@ -167,12 +168,12 @@ def test_a_server_that_is_not_healthy_still_says_why(connect, replica):
         assert [str(status) for status in detector.model_status()] == ["version 1 is LOADING"]
 
 
-def test_a_connection_cut_in_the_middle_of_a_message_is_made_again(connect, replica):
+def test_a_connection_cut_in_the_middle_of_a_message_is_made_again(replica):
     server = replica()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         relay = threading.Thread(target=cut_first, args=(listener, server.port))
         relay.start()
-        with connect(f"127.0.0.1:{listener.getsockname()[1]}", deadline_s=20) as detector:
+        with Detector(f"127.0.0.1:{listener.getsockname()[1]}", deadline_s=20) as detector:
             assert detector.detect(bytes(2**20))[0].version == 1
         relay.join(30)
 
