@@ -214,7 +214,7 @@ def test_one_hung_replica_of_three_costs_only_its_own_calls(connect, replica):
         outcomes = versions_of(detector, 30, deadline_s=0.5)
 
     assert outcomes.keys() == {1, 2, DeadlineExceeded}
-    assert outcomes[DeadlineExceeded] <= 12
+    assert outcomes[DeadlineExceeded] < 20  # 10 where each replica gets its share exactly
 
 
 def test_one_slow_replica_of_three_answers_too(connect, replica):
