@@ -19,7 +19,6 @@ import grpc
 from .errors import CallError, ModelError
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
-_NICENESS: Final = 10  # behind the requests that are being answered meanwhile
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
@@ -93,8 +92,10 @@ def main() -> int:
 
 
 def _end_before_the_server() -> None:
-    """Yield processors and memory to the server, and go when it goes. Linux alone can be told the last two."""
-    os.nice(_NICENESS)
+    """Be what the system ends first where memory runs out, and go when the server goes. Linux alone can be told so.
+
+    Its share of the processors is that of any process: one that yielded them would never end beside a busy server.
+    """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     with suppress(OSError, AttributeError):
