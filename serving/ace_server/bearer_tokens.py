@@ -98,9 +98,8 @@ class GrpcGuard(grpc.aio.ServerInterceptor):
         async def refuse(messages: object, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             await self._answers.give(method, messages, context, no_answer())
 
-        return grpc.stream_stream_rpc_method_handler(
-            refuse
-        )  # of this kind it waits for no message, whatever the call's
+        # A handler of this kind waits for no message, whatever the kind of the call.
+        return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 class RestGuard:
