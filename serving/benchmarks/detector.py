@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+from overhead import spread
 
 from ace_export.tuning.candidates import UNBATCHED
 from ace_export.tuning.load import Caller, Load
@@ -161,11 +162,6 @@ def report(rounds: Rounds) -> None:
     print("| ace_server | {:.0f} | {:.0f} |".format(*mine_ms))
     print("| perfect queue | {:.0f} | {:.0f} |".format(*perfect_ms))
     print("| ratio | {:.2f} | {:.2f} |".format(*(mine_ms / perfect_ms)))
-
-
-def spread(values: list[float], form: str = ".2f") -> str:
-    """The median, the smallest and the largest."""
-    return f"{statistics.median(values):{form}} [{min(values):{form}}-{max(values):{form}}]"
 
 
 if __name__ == "__main__":

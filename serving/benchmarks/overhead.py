@@ -158,9 +158,9 @@ def report(measured: dict[str, list[tuple[float, float, float]]]) -> None:
     print(f"\n{spread(ratios)} of the echo's calls/s; {spread(added_ms)} ms added to its p50")
 
 
-def spread(values: list[float]) -> str:
-    """The median, the smallest and the largest."""
-    form = ".0f" if min(values) >= 100 else ".2f"
+def spread(values: list[float], form: str = "") -> str:
+    """The median, the smallest and the largest; without a form with as many digits as their size is worth."""
+    form = form or (".0f" if min(values) >= 100 else ".2f")
     return f"{statistics.median(values):{form}} [{min(values):{form}}-{max(values):{form}}]"
 
 
