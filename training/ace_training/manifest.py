@@ -1,0 +1,112 @@
+"""`manifest.csv` beside the images of a set: from which video, of which people, by which manipulation each is.
+
+Sets without one are taken as their file names say where those are `<video>_<frame>.jpg`; see `read_manifest`.
+"""
+
+import csv
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .errors import ImageFolderError
+from .image_files import CLASS_NAMES, IMAGE_SUFFIXES, SPLITS
+
+MANIFEST_FILE: Final = "manifest.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestEntry:
+    """One image of a set."""
+
+    file: str  # below the set's folder, with slashes: `test/fake/033_097_12.jpg`
+    split: str  # `train`, `val`, `test`
+    label: str  # `real`, `fake`
+    video: (
+        str  # its name in the source, unique within the set: `Deepfakes/033_097`, one for all its frames
+    )
+    identity: str  # who is seen
+    donor: str = ""  # whose face a fake was given; empty for real ones, and where nobody's
+    manipulation: str = ""  # `Deepfakes`; empty for real ones
+    compression: str = ""  # `raw`, `c23`, `c40`, or empty where it is not known
+    frame: int = 0  # in its video, from 0
+    box: str = ""  # of the face in the frame, in pixels: `left top width height`; empty where the image is the frame
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everyone whose face is in the image."""
+        return frozenset({self.identity, self.donor} - {""})
+
+
+def write_manifest(data: Path, entries: list[ManifestEntry]) -> Path:
+    """Writes the set's manifest, whole or not at all, in the order of the files, and returns its path."""
+    path = data / MANIFEST_FILE
+    partial = data / f".{MANIFEST_FILE}.partial"
+    with partial.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.DictWriter(stream, [field.name for field in dataclasses.fields(ManifestEntry)], lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(dataclasses.asdict(entry) for entry in sorted(entries, key=lambda entry: entry.file))
+    partial.replace(path)
+    return path
+
+
+def read_manifest(data: Path) -> list[ManifestEntry]:
+    """The entries of the set's images, in the order of the files.
+
+    Where the set has no manifest each image stands for a video of its own when its name has no `_`, else for a frame of
+    the video that its name gives before the last one.
+
+    Raises:
+        ImageFolderError: the manifest is not one, or names what does not exist.
+    """
+    path = data / MANIFEST_FILE
+    if not path.is_file():
+        return _by_names(data)
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = csv.DictReader(stream)
+        wanted = {field.name for field in dataclasses.fields(ManifestEntry)}
+        if set(rows.fieldnames or ()) != wanted:
+            raise ImageFolderError(
+                f"{path} has the columns {rows.fieldnames}, and those of a manifest are {sorted(wanted)}. "
+                "Make it again with `python -m ace_training prepare`."
+            )
+        return [_entry(data, path, rows.line_num, row) for row in rows]
+
+
+def _entry(data: Path, path: Path, line: int, row: dict[str, str]) -> ManifestEntry:
+    entry = ManifestEntry(**{**row, "frame": int(row["frame"]) if row["frame"].isdecimal() else -1})  # type: ignore[arg-type]
+    if entry.split not in SPLITS or entry.label not in CLASS_NAMES or entry.frame < 0:
+        raise ImageFolderError(
+            f"{path}:{line}: split is one of {', '.join(SPLITS)}, label one of {', '.join(CLASS_NAMES)}, "
+            f"frame a number from 0 up; met {entry.split!r}, {entry.label!r}, {row['frame']!r}."
+        )
+    if not (data / entry.file).is_file():
+        raise ImageFolderError(f"{path}:{line}: {data / entry.file} does not exist. Put it back, or remove the line.")
+    return entry
+
+
+def _by_names(data: Path) -> list[ManifestEntry]:
+    return [
+        _named(path.relative_to(data).as_posix(), split, label, path.stem)
+        for split in SPLITS
+        for label in CLASS_NAMES
+        for path in sorted((data / split / label).rglob("*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    ]
+
+
+def _named(file: str, split: str, label: str, stem: str) -> ManifestEntry:
+    video, _, frame = stem.rpartition("_")
+    if not video or not frame.isdecimal():
+        video, frame = stem, "0"
+    identity, _, donor = video.partition("_")
+    return ManifestEntry(
+        file=file,
+        split=split,
+        label=label,
+        video=f"{label}/{video}",
+        identity=identity,
+        donor=donor,
+        manipulation="" if label == CLASS_NAMES[0] else "unknown",
+        frame=int(frame),
+    )
