@@ -41,8 +41,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## faces → training → export → server → detection → load test with a version swap, in runs/demo (9 to 10 minutes)
 	$(BIN)/python demo.py
 
-test: $(STAMP) ## run all tests
-	$(BIN)/pytest
+test: $(STAMP) ## run all tests, a file at a time on each processor
+	$(BIN)/pytest -n auto --dist loadfile
 
 tensorflow_model_server: $(STAMP) ## put ace_server into .venv/bin under this name too
 	ln -sf ace-server $(BIN)/$@

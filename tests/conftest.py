@@ -58,7 +58,7 @@ class ServerProcess:
         """What the server has logged so far."""
         return self._log.read_text()
 
-    def wait_for_log(self, text: str, timeout_s: float = 60) -> None:
+    def wait_for_log(self, text: str, timeout_s: float = 120) -> None:
         """Return once the server has logged `text`."""
         deadline_s = time.monotonic() + timeout_s
         while text not in self.stderr_text():
