@@ -12,7 +12,7 @@ ALLOWED = {
     "loadtest/ace_loadtest": {"ace_client"},
     "serving/ace_rollout": {"ace_client"},
     "serving/ace_server": set(),
-    "training/ace_training": {"ace_client.contract", "ace_export"},
+    "training/ace_training": {"ace_client", "ace_export"},
 }
 
 

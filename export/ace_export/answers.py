@@ -1,7 +1,7 @@
 """What the graph in a version's folder says of images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,17 +35,28 @@ def answers(folder: Path, images: Sequence[bytes]) -> list[Answer]:
     Raises:
         VersionError: the folder holds no SavedModel of the contract that this TensorFlow loads.
     """
+    graph = load(folder)
+    batches = (images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE))
+    return [answer for batch in batches for answer in graph(batch)]
+
+
+def load(folder: Path) -> Callable[[Sequence[bytes]], list[Answer]]:
+    """What answers batches of encoded images: the `serving_default` of the SavedModel in the folder.
+
+    Raises:
+        VersionError: the folder holds no SavedModel of the contract that this TensorFlow loads.
+    """
     try:
         loaded = tf.saved_model.load(str(folder))
     except (LookupError, OSError, ValueError, tf.errors.OpError) as error:
         raise VersionError(f"{folder} could not be loaded: {error}") from error
     if contract.SERVING_DEFAULT not in loaded.signatures:
         raise VersionError(f"{folder} has no signature {contract.SERVING_DEFAULT}. Export the detector again.")
-    found: list[Answer] = []
-    for start in range(0, len(images), BATCH_SIZE):
-        batch = tf.constant(list(images[start : start + BATCH_SIZE]), tf.string)
-        outputs = loaded.signatures[contract.SERVING_DEFAULT](batch)
+
+    def graph(images: Sequence[bytes]) -> list[Answer]:
+        outputs = loaded.signatures[contract.SERVING_DEFAULT](tf.constant(list(images), tf.string))
         prob_fake = outputs[contract.PROB_FAKE].numpy().tolist()
         labels, errors = (map(bytes.decode, outputs[name].numpy()) for name in (contract.LABEL, contract.ERROR))
-        found.extend(map(Answer, prob_fake, labels, errors))
-    return found
+        return list(map(Answer, prob_fake, labels, errors))
+
+    return graph

@@ -26,8 +26,12 @@ class Head:
 
     def prob_fake(self, answers: tf.Tensor, logits: tf.Tensor | None) -> tf.Tensor:
         """P(fake) for the model's output and what its activation was fed with: float32[n, units], ... → float32[n]."""
+        return tf.sigmoid(self.logit_fake(answers, logits) / self.temperature)
+
+    def logit_fake(self, answers: tf.Tensor, logits: tf.Tensor | None) -> tf.Tensor:
+        """The same as a logit that no temperature has divided: float32[n]."""
         logit = self._logit(tf.cast(answers, tf.float32), None if logits is None else tf.cast(logits, tf.float32))
-        return tf.sigmoid((logit if self.classes[1] == contract.FAKE else -logit) / self.temperature)
+        return logit if self.classes[1] == contract.FAKE else -logit
 
     def _logit(self, answers: tf.Tensor, logits: tf.Tensor | None) -> tf.Tensor:
         """Of class 1: float32[n]."""

@@ -1,6 +1,7 @@
 """What can go wrong while faces are drawn or a detector is trained, each with a message meant for the person.
 
 TrainingError
+├── EvaluationError    what is evaluated does not answer, or the images do not suffice to judge it
 ├── FaceSetError       the counts, or the folder, that a face set was asked for with
 ├── ImageFolderError   the images to train on: missing, empty, not images
 ├── OutputError        the folder that the detector is to be written to
@@ -11,6 +12,10 @@ TrainingError
 
 class TrainingError(Exception):
     """The base of all errors of this package; its text is one clear message for the person at the command line."""
+
+
+class EvaluationError(TrainingError):
+    """A detector cannot be evaluated: it is none, it does not answer, or the images do not suffice."""
 
 
 class FaceSetError(TrainingError):

@@ -1,0 +1,74 @@
+"""What a detector said of images, and of the videos that they come from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ace_client.contract import FAKE
+from ace_training.manifest import ManifestEntry
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A row an image, or a row a video."""
+
+    names: tuple[str, ...]  # files of the set, or videos
+    fake: npt.NDArray[np.bool_]  # the truth
+    prob_fake: Floats
+    video: npt.NDArray[np.intp]  # which video each row is of, as a number
+    manipulation: npt.NDArray[Any]  # text; empty where the row is real
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def both_classes(self) -> bool:
+        """Whether real and fake rows are among them."""
+        return bool(self.fake.any() and not self.fake.all())
+
+    def videos(self, fake: bool) -> int:
+        """How many videos of one truth there are."""
+        return len(np.unique(self.video[self.fake == fake]))
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> "Scored":
+        """Some of the rows."""
+        names = tuple(name for name, kept in zip(self.names, chosen, strict=True) if kept)
+        return Scored(names, self.fake[chosen], self.prob_fake[chosen], self.video[chosen], self.manipulation[chosen])
+
+    def by_manipulation(self) -> dict[str, "Scored"]:
+        """The fakes of each manipulation with all that is real."""
+        kinds = sorted(set(self.manipulation[self.fake]))
+        return {kind: self.where(~self.fake | (self.manipulation == kind)) for kind in kinds}
+
+    def by_video(self) -> "Scored":
+        """A row a video: the mean of its frames' probabilities.
+
+        Of the probabilities, not of the logits: each frame has one vote of bounded weight, so that a single frame that
+        the network is wildly sure of does not outvote the others.
+        """
+        _, first, video = np.unique(self.video, return_index=True, return_inverse=True)
+        mean = np.bincount(video, self.prob_fake) / np.bincount(video)
+        names = tuple(self.names[at] for at in first)
+        return Scored(names, self.fake[first], mean, np.arange(len(first)), self.manipulation[first])
+
+
+def scored(entries: Sequence[ManifestEntry], prob_fake: Floats) -> Scored:
+    """The answers to a set's images, in the order of the entries."""
+    videos = [f"{entry.label}/{entry.video}" for entry in entries]
+    return Scored(
+        tuple(entry.file for entry in entries),
+        np.array([entry.label == FAKE for entry in entries], bool),
+        prob_fake,
+        np.unique(videos, return_inverse=True)[1],
+        np.array([entry.manipulation for entry in entries], object),
+    )
+
+
+def probability(logits: Floats, temperature: float = 1.0) -> Floats:
+    """P(fake) for logits that a temperature divides."""
+    return np.asarray(0.5 * (1 + np.tanh(logits / temperature / 2)), np.float64)  # a sigmoid that never overflows
