@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, SymmetricalLogLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from .figures import ECE_BINS, reliability_bins
@@ -90,6 +90,7 @@ def histogram(scored: Scored, threshold: float, *, rows: str) -> str:
     axes.set_yscale("symlog", linthresh=1)
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     return _with_legend(figure, axes)
 
@@ -114,7 +115,7 @@ def robustness(curve: Curve) -> str:
 @rc_context(_STYLE)
 def learning(history: Mapping[str, Sequence[float]], name: str) -> str:
     """A figure of training by epoch, on the training and on the validation images."""
-    figure, axes = _figure("epoch", name)
+    figure, axes = _figure("epoch", name.upper() if name == "auc" else name)
     for key, label, colour in ((name, "training", _GREY), (f"val_{name}", "validation", _BLUE)):
         if values := history.get(key):
             axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, color=colour, label=label)

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from ace_export.detector import Detector
-from ace_export.isolation import isolate
 from ace_training.camera import Frame
 
 from .scored import Floats
@@ -16,16 +15,16 @@ from .scored import Floats
 _OPACITY = 0.45
 
 
-def overlays(detector: Detector, images: Sequence[bytes], called_fake: Sequence[bool]) -> list[Frame] | None:
-    """Each image as the network sees it, reddest where it spoke most for the answer that was given: uint8, BGR.
+def overlays(detector: Detector, pixels: tf.Tensor, called_fake: Sequence[bool]) -> list[Frame] | None:
+    """Each image, as the network sees it, reddest where it spoke most for the answer that was given: uint8, BGR.
 
-    None where the network has no feature map at its end that still is one, as where it is wrapped in another model.
+    `pixels` are uint8[n, height, width, 3], RGB. None where no feature map of the network can be reached, as where it is
+    wrapped in another model.
     """
     features = _last_map(detector.reference)
     if features is None:
         return None
     network = keras.Model(detector.reference.inputs, [features, detector.reference.outputs[0]])
-    pixels = isolate(tf.constant(list(images), tf.string), detector.input_size).pixels
     heat = _heat(detector, network, pixels, np.where(called_fake, 1.0, -1.0))
     return [_overlay(image, warmth) for image, warmth in zip(pixels.numpy(), heat, strict=True)]
 

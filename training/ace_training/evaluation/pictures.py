@@ -98,7 +98,7 @@ def _explanations(scorer: KerasFile, data: Path, findings: Findings, answers: An
         chosen += list(dict.fromkeys([*_first(order, truth, EXPLAINED - 1), *_first(-order, truth, 1)]))
     called_fake = [bool(prob[at] >= findings.point.threshold) for at in chosen]
     images = [(data / answers.entries[at].file).read_bytes() for at in chosen]
-    drawn = overlays(scorer.detector, images, called_fake) or []
+    drawn = overlays(scorer.detector, scorer.read(images).pixels, called_fake) or []
     return [
         Picture("explanations", f"grad-cam-{rank}.jpg", _caption(answers, at), _tile(picture))
         for rank, (at, picture) in enumerate(zip(chosen, drawn, strict=False), 1)

@@ -15,7 +15,7 @@ from ace_client.errors import AceError
 from ace_export import answers, manifest
 from ace_export.detector import Detector, load_detector
 from ace_export.errors import ExportError
-from ace_export.isolation import in_place, isolate
+from ace_export.isolation import Isolated, in_place, isolate
 from ace_export.settings import Settings
 from ace_training.errors import EvaluationError
 
@@ -74,6 +74,9 @@ class KerasFile:
         self.path = path
         self.detector: Detector = load_detector(path, Settings(temperature=1.0))  # a temperature may be there already
         encoded = tf.TensorSpec([None], tf.string)
+        self.read = tf.function(
+            self._isolated, autograph=False, input_signature=[encoded]
+        )  # built once: it takes seconds
         self._graph = tf.function(self._logits, autograph=False, input_signature=[encoded])
 
     @property
@@ -86,8 +89,11 @@ class KerasFile:
         logits, errors = self._graph(tf.constant(list(images), tf.string))
         return list(map(Score, logits.numpy().tolist(), map(bytes.decode, errors.numpy())))
 
+    def _isolated(self, encoded: tf.Tensor) -> Isolated:
+        return isolate(encoded, self.detector.input_size)
+
     def _logits(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, places, errors = isolate(encoded, self.detector.input_size)
+        pixels, places, errors = self.read(encoded)
         outputs = self.detector.reference(self.detector.scaling(pixels), training=False)
         logits = self.detector.head.logit_fake(outputs, getattr(outputs, "_keras_logits", None))
         return in_place(logits, places, missing=float("nan")), errors
