@@ -23,7 +23,7 @@ IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
 
-.PHONY: help setup demo test tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format train export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format train evaluate export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP) ## faces → training → export → server → detection → load test with a version swap, in runs/demo (9 to 10 minutes)
+demo: $(STAMP) ## faces → training → evaluation → export → server → detection → load test with a version swap, in runs/demo (9 to 10 minutes)
 	$(BIN)/python demo.py
 
 test: $(STAMP) ## run all tests, a file at a time on each processor
@@ -82,6 +82,9 @@ $(FACES): | $(STAMP)
 
 train: $(FACES) ## draw faces where FACES has none, and train FIT/detector.keras (PRESET=demo or xception)
 	$(BIN)/python -m ace_training fit $(FACES) $(FIT) --preset $(PRESET)
+
+evaluate: $(FACES) ## say what FIT/detector.keras is worth on FACES, into runs/evaluation, and choose its threshold and temperature
+	$(BIN)/python -m ace_training evaluate $(FIT)/detector.keras $(FACES)
 
 export: $(STAMP) ## publish FIT/detector.keras as the next version under MODELS/detector
 	$(BIN)/python -m ace_export $(FIT)/detector.keras $(MODELS)/detector

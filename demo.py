@@ -1,7 +1,8 @@
 """The whole system on real files, by the commands of the README: `make demo`.
 
-Draws faces, trains a detector, exports it, serves it, asks it about twelve files, and puts it under load while a second
-version takes over. Everything it makes lies under runs/demo, which a new run makes anew. It ends each process it began.
+Draws faces, trains a detector, evaluates it, exports it, serves it, asks it about twelve files, and puts it under load
+while a second version takes over. Everything it makes lies under runs/demo, which a new run makes anew. It ends each
+process it began.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 
 RUNS = Path("runs/demo")
 FACES, FIT, BASE_PATH, LOAD = RUNS / "faces", RUNS / "fit", RUNS / "models" / "detector", RUNS / "loadtest"
+EVALUATION = RUNS / "evaluation"
 SERVER_LOG = RUNS / "server.log"
 SERVER_READY = "Running gRPC ModelServer at "
 LOAD_S = 100  # an export and the load of a version, beside a load on both cores, take two thirds of it
@@ -37,6 +39,7 @@ def main() -> int:
     try:
         _draw_faces()
         _train()
+        _evaluate()
         _export(version=1)
         with _server() as address:
             _detect(address)
@@ -64,13 +67,17 @@ def _draw_faces() -> None:
 def _train() -> None:
     _announce(2, "Train: a narrow Xception from scratch, best epoch by validation AUC")
     _run("ace_training", "fit", FACES, FIT, "--preset", "demo")
-    test = json.loads((FIT / "report.json").read_text())["test"]
-    print(f"On the test set: AUC {test['auc']:.3f}, accuracy {test['accuracy']:.3f}")
+
+
+def _evaluate() -> None:
+    _announce(3, "Evaluate: figures with intervals by frame and by video, and from where on an image is called fake")
+    page = _run("ace_training", "evaluate", FIT / "detector.keras", FACES, "--out", EVALUATION, "--robustness", 40)
+    print(f"All of it, with pictures: {page}")
 
 
 def _export(version: int) -> None:
     if version == 1:
-        _announce(3, "Export: a SavedModel that takes JPEG bytes, checked against OpenCV and Keras")
+        _announce(4, "Export: a SavedModel that takes JPEG bytes, checked against OpenCV and Keras")
     published = _run("ace_export", FIT / "detector.keras", BASE_PATH)
     print(f"Published {published}")
 
@@ -78,7 +85,7 @@ def _export(version: int) -> None:
 @contextmanager
 def _server() -> Iterator[str]:
     """A server over what was exported; its address."""
-    _announce(4, "Serve: ace_server, which speaks TensorFlow Serving's gRPC API")
+    _announce(5, "Serve: ace_server, which speaks TensorFlow Serving's gRPC API")
     flags = ["--host=127.0.0.1", "--port=0", "--model_name=detector", f"--model_base_path={BASE_PATH.resolve()}"]
     with SERVER_LOG.open("w") as log, _process("ace_server", *flags, "--enable_batching", stderr=log) as server:
         while SERVER_READY not in SERVER_LOG.read_text():
@@ -95,7 +102,7 @@ def _server() -> Iterator[str]:
 
 
 def _detect(address: str) -> None:
-    _announce(5, "Detect: twelve files that training has never seen")
+    _announce(6, "Detect: twelve files that training has never seen")
     files = [file for truth in ("real", "fake") for file in sorted((FACES / "test" / truth).iterdir())[::25][:6]]
     verdicts = [json.loads(line) for line in _run("ace_client", "--server", address, *files).splitlines()]
     print(f"{'file':48} prob_fake  label  truth")
@@ -104,7 +111,7 @@ def _detect(address: str) -> None:
 
 
 def _load_and_swap(address: str) -> None:
-    _announce(6, f"Load: {USERS} callers for {LOAD_S} s, and in the middle of it a second version")
+    _announce(7, f"Load: {USERS} callers for {LOAD_S} s, and in the middle of it a second version")
     load = ["ace_loadtest", address, "--users", USERS, "--seconds", LOAD_S, "--images", FACES / "test", "--out", LOAD]
     with _process(*load, stdout=subprocess.DEVNULL) as running:
         _export(version=2)
@@ -123,7 +130,7 @@ def _load_and_swap(address: str) -> None:
 
 
 def _announce(number: int, text: str) -> None:
-    print(f"\n[{number}/6] {text}", flush=True)
+    print(f"\n[{number}/7] {text}", flush=True)
 
 
 def _run(module: str, *arguments: object) -> str:

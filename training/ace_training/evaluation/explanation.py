@@ -18,8 +18,8 @@ _OPACITY = 0.45
 def overlays(detector: Detector, pixels: tf.Tensor, called_fake: Sequence[bool]) -> list[Frame] | None:
     """Each image, as the network sees it, reddest where it spoke most for the answer that was given: uint8, BGR.
 
-    `pixels` are uint8[n, height, width, 3], RGB. None where no feature map of the network can be reached, as where it is
-    wrapped in another model.
+    `pixels` are uint8[n, height, width, 3], RGB. None where no feature map of the network can be reached, as where it
+    is wrapped in another model.
     """
     features = _last_map(detector.reference)
     if features is None:
