@@ -16,7 +16,6 @@ from ace_export import answers, manifest
 from ace_export.detector import Detector, load_detector
 from ace_export.errors import ExportError
 from ace_export.isolation import Isolated, in_place, isolate
-from ace_export.settings import Settings
 from ace_training.errors import EvaluationError
 
 SAVED_MODEL: Final = "saved_model.pb"
@@ -72,7 +71,7 @@ class KerasFile:
     def __init__(self, path: Path) -> None:
         """Raises ModelError where there is no binary image classifier at the path."""
         self.path = path
-        self.detector: Detector = load_detector(path, Settings(temperature=1.0))  # a temperature may be there already
+        self.detector: Detector = load_detector(path)
         encoded = tf.TensorSpec([None], tf.string)
         self.read = tf.function(
             self._isolated, autograph=False, input_signature=[encoded]
