@@ -45,7 +45,7 @@ def test_a_killed_server_starts_again_on_its_ports_with_its_state_and_leaves_no_
     server = serve(None, *flags)
     with load(targets[0]):  # killed under load, while a version that hangs is on trial
         with_warm_up(shutil.copytree(probe_path, tmp_path / "2"), FOREVER_S).rename(tmp_path / "probe" / "2")
-        child = child_of(server.process.pid)
+        child = trial_of(server.process.pid)
         server.stop(signal.SIGKILL)
     wait_for(lambda: ended(child), "the trial's process lives on")
     shutil.rmtree(tmp_path / "probe" / "2")
@@ -107,11 +107,13 @@ def load(target):
             thread.join()
 
 
-def child_of(pid):
-    """The process that this one starts next."""
+def trial_of(pid):
+    """The process in which this one tries a version next, once it runs and knows what to load."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     wait_for(lambda: children.read_text().split(), f"process {pid} starts none")
-    return int(children.read_text().split()[0])
+    child = int(children.read_text().split()[0])
+    wait_for(lambda: Path(f"/proc/{child}/oom_score_adj").read_text().strip() == "1000", "it does not begin")
+    return child
 
 
 def ended(pid):
