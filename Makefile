@@ -22,8 +22,9 @@ SERVER ?= 127.0.0.1:8500
 IMAGES ?= $(FACES)/test
 USERS ?= 8
 SECONDS ?= 20
+MINUTES ?= 10
 
-.PHONY: help setup demo test tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format train evaluate export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test fuzz tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format train evaluate export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -41,8 +42,13 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## faces → training → evaluation → export → server → detection → load test with a version swap, in runs/demo (9 to 10 minutes)
 	$(BIN)/python demo.py
 
-test: $(STAMP) ## run all tests, a file at a time on each processor
-	$(BIN)/pytest -n auto --dist loadfile
+test: $(STAMP) ## run all tests
+	$(BIN)/pytest
+
+fuzz: $(STAMP) ## draw ever new tensors, JSON bodies and config files for what ace_server reads, until one is not read well or MINUTES=10 are over
+	end=$$(($$(date +%s) + 60 * $(MINUTES))); while (($$(date +%s) < end)); do \
+	  $(BIN)/pytest -q -x --hypothesis-profile=fuzz tests/ace_server/test_fuzz_*.py; \
+	done
 
 tensorflow_model_server: $(STAMP) ## put ace_server into .venv/bin under this name too
 	ln -sf ace-server $(BIN)/$@

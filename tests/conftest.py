@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-_SERVING = re.compile(r"Running gRPC ModelServer at (\S+) \.\.\.")
+# `make test` draws the same few examples each time, `make fuzz` ever new ones and many.
+settings.register_profile("suite", max_examples=200, derandomize=True, deadline=None)
+settings.register_profile("fuzz", max_examples=3000, deadline=None)
+settings.load_profile("suite")
+
+_SERVING = re.compile(r"Running gRPC ModelServer at (\S+) (?:and \S+ )?\.\.\.")
 _REST = re.compile(r"Exporting HTTP/REST API at:(\S+) \.\.\.")
 
 

@@ -5,13 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .errors import StartError
-from .logs import Log
-from .options import parse
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop: 0 after a drain, 1 where the server could not start or drain, 2 for wrong flags."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # we say what it would; some of it, it would say every second
+    from .errors import StartError  # with gRPC, which looks at its variable as it is imported
+    from .logs import Log
+    from .options import parse
+
     log = Log()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)

@@ -12,6 +12,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from .batching import Batcher
 from .config import BatchingParameters, read_batching_parameters
+from .descriptors import Descriptors, raise_limit
 from .errors import CallError, StartError
 from .grpc_answers import GrpcAnswers
 from .grpc_api import Gate, ModelService, PredictionService
@@ -54,6 +55,7 @@ async def serve(options: Options) -> int:
     Raises:
         StartError: a file, a port or a model is not as the options say.
     """
+    raise_limit()
     parameters = _batching_parameters(options)
     models = configured_models(options)
     health, gate, metrics = Health(), Gate(), Metrics()
@@ -105,7 +107,9 @@ async def serve(options: Options) -> int:
         _log.info("Running gRPC ModelServer at %s ...", " and ".join(addresses))
         if rest:
             _log.info("Exporting HTTP/REST API at:%s ...", rest.address)
-        await asyncio.gather(manager.watch(), _watch_model_config(options, manager), security.follow())
+        await asyncio.gather(
+            manager.watch(), _watch_model_config(options, manager), security.follow(), Descriptors().watch()
+        )
     except asyncio.CancelledError:
         _log.info("Draining: new calls are refused, those in flight have %g s", options.drain_seconds)
         await health.enter_graceful_shutdown()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-_GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
+_CONTENTS = ("saved_model.pb", "saved_model.pbtxt", "variables/*")
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,25 @@ class VersionPolicy:
 
 
 class Identity(NamedTuple):
-    """What tells a version from one that has taken its number. No inode: some file systems change them at will."""
+    """What tells a version from one that has taken its number, or from the part of it that had been copied.
 
-    written_ns: int
+    No inodes: some file systems change them at will.
+    """
+
+    written_ns: int  # the last of its files
     size: int
 
 
 def identity_of(path: Path) -> Identity | None:
-    """The identity of the version in a folder; None where there is none, as while it is being replaced."""
-    for name in _GRAPHS:
-        try:
-            status = (path / name).stat()
-        except OSError:
-            continue
-        return Identity(status.st_mtime_ns, status.st_size)
-    return None
+    """The identity of the version in a folder; None where there is no graph, as while it is being replaced."""
+    try:
+        files = [file for pattern in _CONTENTS for file in path.glob(pattern)]
+        if not any(file.parent == path for file in files):
+            return None
+        statuses = [file.stat() for file in files]
+    except OSError:  # going while we look
+        return None
+    return Identity(max(status.st_mtime_ns for status in statuses), sum(status.st_size for status in statuses))
 
 
 def versions_under(base_path: Path) -> dict[int, Path]:

@@ -52,9 +52,12 @@ _LAYOUTS: dict[int, _Layout] = {
     },
     types_pb2.DT_STRING: _Layout(np.object_, "string_val", np.object_),
 }
-_DTYPES = {np.dtype(layout.dtype): dtype for dtype, layout in _LAYOUTS.items()}
+DTYPES = {np.dtype(layout.dtype): dtype for dtype, layout in _LAYOUTS.items()}
 _WIRE = {"half_val": np.int32, "int_val": np.int32}  # fields whose numbers are wider than what they carry
-_MAX_BYTES = 2**31 - 1  # what a message can carry at most; one repeated value may not ask for more either
+_MAX_BYTES = 2**31 - 1  # what a message can carry at most
+MAX_REPEATED_BYTES = 64 * 2**20  # of a tensor that its message does not carry: a few bytes could ask for gigabytes
+_MAX_RANK = 64  # numpy's; TensorFlow's is 254
+_STRING_BYTES = 24  # of one in a tensor of TensorFlow's, beside those that do not fit into it
 
 
 def to_array(proto: tensor_pb2.TensorProto) -> Array:
@@ -65,12 +68,15 @@ def to_array(proto: tensor_pb2.TensorProto) -> Array:
     scalar. Strings become an object array of bytes.
 
     Raises:
-        ValueError: the message is no tensor: unknown dtype, negative or overflowing shape, content of another size.
+        ValueError: the message is no tensor: unknown dtype, negative or overflowing shape, content of another size; or
+            a value is repeated to more than MAX_REPEATED_BYTES.
     """
     if proto.dtype not in _LAYOUTS:
         raise ValueError(f"dtype {proto.dtype} is not supported")
     layout = _LAYOUTS[proto.dtype]
     shape = [dim.size for dim in proto.tensor_shape.dim]
+    if len(shape) > _MAX_RANK:  # before the product, which of a million dimensions takes minutes
+        raise ValueError(f"a shape of {len(shape)} dimensions is not possible")
     size = math.prod(shape)
     if any(dim < 0 for dim in shape) or size * np.dtype(layout.dtype).itemsize > _MAX_BYTES:
         raise ValueError(f"shape {shape} is not possible")
@@ -92,15 +98,18 @@ def _from_content(content: bytes, layout: _Layout, size: int) -> Array:
 def _filled(values: Array, size: int) -> Array:
     if values.size >= size:
         return values[:size]
-    absent = b"" if values.dtype == np.object_ else np.zeros((), values.dtype)
-    filled = np.full(size, values[-1] if values.size else absent, dtype=values.dtype)
+    last = values[-1] if values.size else b"" if values.dtype == np.object_ else np.zeros((), values.dtype)
+    element_bytes = _STRING_BYTES + len(last) if values.dtype == np.object_ else values.itemsize
+    if (size - values.size) * element_bytes > MAX_REPEATED_BYTES:
+        raise ValueError(f"{size} elements are more than {values.size} values may stand for; send them all")
+    filled = np.full(size, last, dtype=values.dtype)
     filled[: values.size] = values
     return filled
 
 
 def to_proto(array: Array) -> tensor_pb2.TensorProto:
     """The TensorProto of an array in the form that TensorFlow Serving answers with: every value in its typed field."""
-    dtype = _DTYPES[array.dtype]
+    dtype = DTYPES[array.dtype]
     layout = _LAYOUTS[dtype]
     proto = _empty_proto(array, dtype)
     bits = array.reshape(-1).view(layout.bits)
@@ -115,7 +124,7 @@ def to_packed_proto(array: Array) -> tensor_pb2.TensorProto:
     """The TensorProto of an array with its memory as `tensor_content`; strings still go into their field."""
     if array.dtype == np.object_:
         return to_proto(array)
-    proto = _empty_proto(array, _DTYPES[array.dtype])
+    proto = _empty_proto(array, DTYPES[array.dtype])
     proto.tensor_content = array.tobytes()
     return proto
 

@@ -60,6 +60,10 @@ def read(path: Path, message: _M, *, flag: str = "") -> TextFile[_M]:
         raise StartError(f"{path} is no text file of {name}: {error}") from error
     except text_format.ParseError as error:
         raise StartError(f"{path}{_place(error)}: no usable {name}: {_without_place(error)}") from error
+    except RecursionError as error:
+        raise StartError(f"{path}: no usable {name}: its messages are nested too deeply.") from error
+    except ValueError as error:  # a number that its enumeration cannot hold, which the parser lets through
+        raise StartError(f"{path}: no usable {name}: {error}") from error
     return TextFile(path, text, message)
 
 

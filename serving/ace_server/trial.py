@@ -37,9 +37,7 @@ class Trial:
         Raises:
             ModelError: it has not: TensorFlow's reason, or how the process ended, or that it took too long.
         """
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ace_server.trial", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-        )
+        child = await _started(path)
         try:
             output, _ = await asyncio.wait_for(child.communicate(self._request(path)), self.timeout_s)
         except asyncio.TimeoutError as error:
@@ -56,12 +54,24 @@ class Trial:
 
     def _request(self, path: Path) -> bytes:
         request = {
+            "server": os.getpid(),
             "path": str(path),
             "tags": self.tags,
             "config": self.config.hex(),
             "warmup_iterations": self.warmup_iterations,
         }
         return json.dumps(request).encode()
+
+
+async def _started(path: Path) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    try:
+        return await asyncio.create_subprocess_exec(sys.executable, "-m", "ace_server.trial", stdin=pipe, stdout=pipe)
+    except OSError as error:  # no file descriptor is left, or no process, or no memory
+        raise ModelError(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            f"{path} was not loaded, as no process could be started to try it in: {error.strerror}.",
+        ) from error
 
 
 def _raise_failure(path: Path, status: int | None, output: bytes) -> None:
@@ -83,6 +93,8 @@ def main() -> int:
     """Load and warm the version that standard input names: 0 where it did, 1 with the reason on standard output."""
     _end_before_the_server()
     request = json.load(sys.stdin)
+    if os.getppid() != request["server"]:  # it went before we asked to go with it
+        return 1
     try:
         _load_and_warm(request)
     except CallError as error:

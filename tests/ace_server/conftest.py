@@ -1,10 +1,14 @@
 """Small SavedModels that show from outside what the server did with them."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from ace_server.servable import Servable
 
@@ -70,6 +74,24 @@ def write_probe() -> Callable[..., Path]:
     return _write
 
 
+def _with_warm_up(version: Path, seconds: float) -> Path:
+    """Put a warm-up record into a Probe's version that takes so long; the version."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.signature_name = "spin"
+    request.inputs["seconds"].CopyFrom(tf.make_tensor_proto([seconds], tf.float64))
+    log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    (version / "assets.extra").mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(version / "assets.extra" / "tf_serving_warmup_requests")) as records:
+        records.write(log.SerializeToString())
+    return version
+
+
+@pytest.fixture(scope="session")
+def with_warm_up() -> Callable[[Path, float], Path]:
+    """Makes a version slow to load: `with_warm_up(version, seconds)`; the version."""
+    return _with_warm_up
+
+
 @pytest.fixture(scope="session")
 def probe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Probe's SavedModel, to be loaded or copied, not to be written to."""
@@ -82,3 +104,27 @@ def probe(probe_path: Path) -> Iterator[Servable]:
     servable = Servable(probe_path, name="probe", version=1)
     yield servable
     servable.close()
+
+
+@dataclass
+class Peak:
+    """The most memory that Python and numpy held at a time, in `bytes` once it is known."""
+
+    bytes: int = 0
+
+
+@pytest.fixture(scope="session")
+def memory_peak() -> Callable[[], AbstractContextManager[Peak]]:
+    """Measures memory: `with memory_peak() as peak: ...`."""
+
+    @contextmanager
+    def measured() -> Iterator[Peak]:
+        peak = Peak()
+        tracemalloc.start()
+        try:
+            yield peak
+            peak.bytes = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    return measured

@@ -32,6 +32,16 @@ from ace_server.model_config import read_model_config
             ":2:12",
             'no usable ModelServerConfig: Message type "tensorflow.serving.ModelConfig" has no field named "nam".',
         ),
+        (
+            "custom_model_config { [type.googleapis.com/tensorflow.serving.ModelServerConfig] { " * 1000,
+            "",
+            "no usable ModelServerConfig: its messages are nested too deeply.",
+        ),
+        (
+            "model_config_list { config { model_type: 2147483648 } }",
+            "",
+            "no usable ModelServerConfig: Value out of range: 2147483648",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_with_its_line(text, place, complaint, tmp_path):

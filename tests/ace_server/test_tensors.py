@@ -90,5 +90,24 @@ def test_impossible_shapes_are_refused_before_memory_is_asked_for(shape):
         to_array(tensor(types_pb2.DT_FLOAT, *shape, float_val=[1.0]))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "size", "fields"),
+    [
+        (types_pb2.DT_FLOAT, 2**26, {}),
+        (types_pb2.DT_FLOAT, 2**26, {"float_val": [1.0, 2.0]}),
+        (types_pb2.DT_STRING, 2**16, {"string_val": [b"x" * 2000]}),  # in Python one object, in TensorFlow 2**16
+        (types_pb2.DT_STRING, 2**25, {}),
+    ],
+)
+def test_a_few_values_do_not_stand_for_gigabytes(dtype, size, fields):
+    with pytest.raises(ValueError, match="send them all"):
+        to_array(tensor(dtype, size, **fields))
+
+
+def test_a_hundred_thousand_dimensions_are_refused_before_they_are_multiplied():
+    with pytest.raises(ValueError, match="100000 dimensions"):
+        to_array(tensor(types_pb2.DT_FLOAT, *[2**62] * 100_000))
+
+
 def test_a_scalar_says_that_it_has_a_shape():
     assert to_proto(np.float32(1.5).reshape(())).HasField("tensor_shape")

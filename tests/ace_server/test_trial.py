@@ -1,15 +1,17 @@
 """Trials run for real: a child process loads the version, and is killed, hangs or refuses."""
 
 import asyncio
+import json
 import os
+import resource
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from ace_server.errors import ModelError
 from ace_server.trial import Trial
@@ -24,24 +26,12 @@ def children() -> set[int]:
     return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
 
 
-def with_warm_up(version: Path, seconds: float) -> Path:
-    """The version with a warm-up record that takes so long."""
-    (version / "assets.extra").mkdir()
-    request = predict_pb2.PredictRequest()
-    request.model_spec.signature_name = "spin"
-    request.inputs["seconds"].CopyFrom(tf.make_tensor_proto([seconds], tf.float64))
-    log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
-    with tf.io.TFRecordWriter(str(version / "assets.extra" / "tf_serving_warmup_requests")) as records:
-        records.write(log.SerializeToString())
-    return version
-
-
 @pytest.fixture
 def version(tmp_path, probe_path):
     return Path(shutil.copytree(probe_path, tmp_path / "2"))
 
 
-def test_a_version_that_loads_and_warms_up_passes(version):
+def test_a_version_that_loads_and_warms_up_passes(version, with_warm_up):
     asyncio.run(trial().run(with_warm_up(version, 0.01)))
 
 
@@ -54,7 +44,7 @@ def test_a_version_that_does_not_load_is_refused_with_the_reason_of_tensorflow(t
     assert refused.value.code.name == "NOT_FOUND"
 
 
-def test_a_version_that_hangs_is_given_up_and_its_process_ended(version):
+def test_a_version_that_hangs_is_given_up_and_its_process_ended(version, with_warm_up):
     before = children()
 
     with pytest.raises(ModelError, match="--trial_timeout_seconds=8"):
@@ -64,7 +54,7 @@ def test_a_version_that_hangs_is_given_up_and_its_process_ended(version):
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
-def test_a_crash_is_told_by_its_signal(version, number):
+def test_a_crash_is_told_by_its_signal(version, with_warm_up, number):
     before = children()
 
     async def scenario():
@@ -78,7 +68,7 @@ def test_a_crash_is_told_by_its_signal(version, number):
         asyncio.run(scenario())
 
 
-def test_the_child_is_what_the_system_ends_first_where_memory_runs_out(version):
+def test_the_child_is_what_the_system_ends_first_where_memory_runs_out(version, with_warm_up):
     before = children()
 
     async def scenario():
@@ -95,3 +85,25 @@ def test_the_child_is_what_the_system_ends_first_where_memory_runs_out(version):
 
     assert asyncio.run(scenario()) == "1000"
     assert children() == before
+
+
+def test_a_child_whose_server_has_gone_does_not_begin(version):
+    request = {"server": os.getppid(), "path": str(version), "tags": ["serve"], "config": "", "warmup_iterations": 0}
+
+    child = [sys.executable, "-m", "ace_server.trial"]
+    done = subprocess.run(child, input=json.dumps(request), capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_trial_for_which_no_process_can_be_had_fails_with_the_reason(version):
+    async def scenario():
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limit[1]))
+        try:
+            await trial().run(version)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+    with pytest.raises(ModelError, match="no process could be started to try it in: Too many open files"):
+        asyncio.run(scenario())
