@@ -28,9 +28,8 @@ def test_a_server_may_have_as_many_descriptors_as_the_system_allows(server):
 
 
 def test_a_server_without_descriptors_says_so_once_and_serves_on_and_takes_connections_again(server):
-    with grpc.insecure_channel(server.address) as old, httpx.Client(base_url=server.rest_url, timeout=30) as old_rest:
+    with grpc.insecure_channel(server.address) as old:
         assert healthy(old)
-        assert old_rest.get("/healthz").text == "ok"
         with limited(server.process.pid):
             with idle_connections(server.address, server.rest_url.removeprefix("http://")):
                 server.wait_for_log(NONE_LEFT)
@@ -39,8 +38,7 @@ def test_a_server_without_descriptors_says_so_once_and_serves_on_and_takes_conne
 
                 assert cpu_s(server.process.pid) - before_s < 1.5
                 assert server.stderr_text().count("\n") <= lines + 1  # that the base path cannot be read
-                assert healthy(old)
-                assert old_rest.get("/healthz").text == "ok"
+                assert healthy(old)  # over REST not: uvicorn closes connections that idle for 5 s
             with grpc.insecure_channel(server.address) as new:
                 assert healthy(new)
             assert httpx.get(f"{server.rest_url}/healthz", timeout=30).text == "ok"
