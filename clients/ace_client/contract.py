@@ -36,4 +36,6 @@ VALUES: Final = "outputs"  # float32[n]: what `prob_fake` is elsewhere
 REAL: Final = "real"
 FAKE: Final = "fake"
 
+IMAGE_SUFFIXES: Final = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"})  # of files that hold an image
+
 DEFAULT_THRESHOLD: Final = 0.5  # at or above it an image is labelled fake, where nobody chose otherwise

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ace_client.contract import IMAGE_SUFFIXES
+
 from . import answers as graph
 from .answers import Answer
 from .detector import Detector
@@ -16,7 +18,6 @@ from .errors import ImagesError, ParityError
 from .golden import GoldenImage
 
 TOLERANCES = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 5e-2}  # of prob_fake, by the precision served
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def images_in(folder: Path) -> list[GoldenImage]:
         ImagesError: the folder cannot be read, or there are none.
     """
     try:
-        paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+        paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
         images = [GoldenImage(str(path.relative_to(folder)), path.read_bytes()) for path in paths]
     except OSError as error:
         raise ImagesError(f"{error.filename} cannot be read: {error.strerror}. Pass another --images.") from error

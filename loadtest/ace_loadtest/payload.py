@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Final
 
+from ace_client.contract import IMAGE_SUFFIXES
+
 from .errors import NoImages
 
 MAX_IMAGES: Final = 500
 """So many are held in memory, taken evenly over the folder."""
-
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 
 
 def read_images(folder: Path) -> list[bytes]:
@@ -19,7 +19,7 @@ def read_images(folder: Path) -> list[bytes]:
     """
     if not folder.is_dir():
         raise NoImages(f"{folder} is no folder: pass --images with one that holds JPEG, PNG, BMP, WebP or GIF files")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     if not paths:
         raise NoImages(f"{folder} holds no image: pass --images with a folder of JPEG, PNG, BMP, WebP or GIF files")
     step = -(-len(paths) // MAX_IMAGES)

@@ -6,13 +6,12 @@ from typing import Final
 
 import numpy as np
 
-from ace_client.contract import FAKE, REAL
+from ace_client.contract import FAKE, IMAGE_SUFFIXES, REAL
 
 from .errors import ImageFolderError
 
 SPLITS: Final = ("train", "val", "test")
 CLASS_NAMES: Final = (REAL, FAKE)  # a class's place is its label
-IMAGE_SUFFIXES: Final = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What `ace-detect` is made of. Nothing that `import ace_client` brings imports it."""
