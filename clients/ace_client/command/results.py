@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,6 @@ from .rows import Format, Row
 if sys.platform != "win32":
     import fcntl
 
-_FLUSH_S: Final = 0.05
-_BUFFER_BYTES: Final = 2**20  # more than what comes between two flushes
 _LONGEST_RECORD_BYTES: Final = 2**16  # beyond any path and error: what is longer was not cut off by a kill
 
 
@@ -27,7 +24,6 @@ class Printed:
         self._stream = stream
         self._layout = layout
         self._header = layout.header
-        self._flushes = _Flushes(stream)
 
     def __enter__(self) -> "Printed":
         return self
@@ -49,7 +45,7 @@ class Printed:
         """
         with self._writing():
             self._stream.write(self._header + self._layout.render(row))
-            self._flushes.wrote()
+            self._stream.flush()
         self._header = b""
 
     @contextmanager
@@ -84,7 +80,7 @@ class ResultFile:
         self._held: dict[str, Row] = {}
         self._version: int | None = None
         self._file = self._opened()
-        self._flushes = _Flushes(self._file)
+        self._buffered = self._nothing_missing = False
         try:
             self._lock()
             self._read()
@@ -104,20 +100,26 @@ class ResultFile:
                 raise self._unwritten(failure) from failure
 
     def missing(self, files: Iterator[str], held: Callable[[Row], None]) -> Iterator[str]:
-        """Those of the files that it holds no row of, each once; `held` is given the rows of the others."""
+        """Those of the files that it holds no row of, each once; `held` is given the rows of the others.
+
+        Raises:
+            CommandError: rows that were added cannot be written.
+        """
         met: set[str] = set()
         for file in files:
             if file in met:
                 continue
             met.add(file)
             row = self._held.pop(file, None)
-            if row is None:
-                yield file
-            else:
+            if row is not None:
                 held(row)
+                continue
+            self._flush()  # once a batch: for each row it would stop the threads that ask for the next ones
+            yield file
+        self._nothing_missing = True
 
     def add(self, row: Row) -> None:
-        """Writes the row, which soon stays whatever happens to this process.
+        """Writes the row, which is on disk once more images are asked about, or the last ones are answered.
 
         Raises:
             CommandError: it cannot be written, or another version answered than that of the rows before.
@@ -125,15 +127,25 @@ class ResultFile:
         self._check_version(row.version, f"{row.file} was answered by version {row.version}")
         try:
             self._file.write(self._layout.render(row))
-            self._flushes.wrote()
         except OSError as error:
             raise self._unwritten(error) from error
+        self._buffered = True
+        if self._nothing_missing:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._buffered:
+            try:
+                self._file.flush()
+            except OSError as error:
+                raise self._unwritten(error) from error
+            self._buffered = False
 
     def _opened(self) -> BinaryIO:
         if self._path.exists() and not self._path.is_file():
             raise CommandError(f"{self._path} is no file that results could be added to: leave --out away for stdout.")
         try:
-            return self._path.open("a+b", _BUFFER_BYTES)
+            return self._path.open("a+b")
         except OSError as error:
             raise self._unwritten(error) from error
 
@@ -204,18 +216,3 @@ class ResultFile:
 
     def _unwritten(self, error: OSError) -> CommandError:
         return CommandError(f"{self._path} cannot be written: {error.strerror}.")
-
-
-class _Flushes:
-    """When what was written is passed on: soon, but not row by row, which would stop the threads that ask for more."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._due_s = 0.0
-
-    def wrote(self) -> None:
-        """Counts a row, and flushes where it is time."""
-        now_s = time.monotonic()
-        if now_s >= self._due_s:
-            self._stream.flush()
-            self._due_s = now_s + _FLUSH_S
