@@ -12,7 +12,15 @@ def test_importing_the_client_loads_nothing_heavy():
     loaded = set(run("import ace_client, sys; print(*sys.modules)").split())
 
     assert "grpc" in loaded
+    assert "ace_client.command" not in loaded
     assert loaded.isdisjoint({"tensorflow", "tensorflow_serving", "keras", "cv2", "gevent", "matplotlib", "ace_server"})
+
+
+def test_the_command_line_loads_pillow_only_for_a_sheet():
+    loaded = set(run("import ace_client.__main__, sys; print(*sys.modules)").split())
+
+    assert "ace_client.command.sheet" in loaded
+    assert loaded.isdisjoint({"PIL", "tensorflow", "cv2"})
 
 
 @pytest.mark.parametrize(

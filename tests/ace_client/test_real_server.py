@@ -1,5 +1,9 @@
 """The client against a real `ace_server` that serves a real export."""
 
+import json
+import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import cv2
@@ -10,8 +14,12 @@ from ace_client import Detector, ModelNotFound, TensorSpec, VersionStatus
 
 
 @pytest.fixture(scope="module")
-def detector(serve, detector_base_path):
-    server = serve(detector_base_path, "--model_name=detector")
+def server(serve, detector_base_path):
+    return serve(detector_base_path, "--model_name=detector")
+
+
+@pytest.fixture(scope="module")
+def detector(server):
     with Detector(server.address, deadline_s=30) as detector:
         detector.wait_ready(timeout_s=30, version=1)
         yield detector
@@ -94,3 +102,34 @@ def test_any_signature_can_be_asked(detector, pixels):
 
 def test_status_names_the_version(detector):
     assert detector.model_status() == [VersionStatus(1, "AVAILABLE")]
+
+
+def killed_at_random_moments(command, moments) -> int:
+    """How often it was killed, each time a little later, until a run came to its end."""
+    for kills in range(50):
+        process = subprocess.Popen(command)
+        try:
+            assert process.wait(timeout=moments.uniform(0.2, 0.4) * 1.15**kills) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        else:
+            return kills
+    raise AssertionError("no run came to its end")
+
+
+def test_a_command_killed_at_random_moments_gives_each_file_once(detector, server, tmp_path):
+    moments, pixels = random.Random(7), np.random.default_rng(7)
+    folder, out = tmp_path / "faces", tmp_path / "results.jsonl"
+    folder.mkdir()
+    for number in range(400):
+        (folder / f"{number}.png").write_bytes(png(pixels.integers(0, 256, (160, 160, 3), np.uint8)))
+    files = sorted(map(str, folder.iterdir()))
+    command = [sys.executable, "-m", "ace_client", folder, "--server", server.address, "--out", out]
+
+    kills = killed_at_random_moments([*command, "--concurrency", "1"], moments)
+
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert kills > 0
+    assert [row["file"] for row in rows] == files
+    assert [row["prob_fake"] for row in rows] == pytest.approx([v.prob_fake for v in detector.detect(files)], abs=1e-5)

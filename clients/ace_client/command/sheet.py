@@ -88,7 +88,9 @@ def page(rows: list[Row], tally: Tally) -> "Image":
 
 def heading(tally: Tally, shown: int) -> str:
     """What stands above the images."""
-    counts = f"{tally.images:,} images: {tally.fakes:,} fake" + (f", {tally.unread:,} unread" if tally.unread else "")
+    counts = f"{tally.images:,} images: {tally.fakes:,} fake" + (
+        f", {tally.unread:,} unreadable" if tally.unread else ""
+    )
     return counts if shown == tally.images else f"{counts}. The {shown:,} highest scores:"
 
 
