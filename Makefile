@@ -65,8 +65,9 @@ bench-overhead: $(STAMP) ## calls/s and latency of half_plus_two, against a bare
 bench-swaps: $(STAMP) ## the server's memory over 200 version swaps under load (5 minutes)
 	$(BIN)/python serving/benchmarks/swaps.py --out runs/swaps.png
 
-bench-client: $(STAMP) ## what the client costs beside the bare gRPC stub (2 minutes)
+bench-client: $(STAMP) ## what the client costs beside the bare gRPC stub, and ace-detect beside the client (4 minutes)
 	$(BIN)/python clients/benchmarks/overhead.py
+	$(BIN)/python clients/benchmarks/command.py
 
 bench-pixels: $(STAMP) ## compare 200 drawn images with OpenCV: pixels and prob_fake (2 minutes)
 	$(BIN)/python export/benchmarks/pixels.py
@@ -101,8 +102,8 @@ tune: $(STAMP) ## find the threads and batches that VERSION=1 of MODELS/detector
 serve: $(STAMP) ## serve MODELS/detector on 127.0.0.1:8500
 	$(BIN)/python -m ace_server --host=127.0.0.1 --port=8500 --model_name=detector --model_base_path=$(abspath $(MODELS))/detector
 
-detect: $(STAMP) ## ask SERVER about the first images under IMAGES
-	find $(IMAGES) -name '*.jpg' | sort | awk 'NR % 100 == 1' | xargs $(BIN)/python -m ace_client --server $(SERVER)
+detect: $(STAMP) ## ask SERVER about the images under IMAGES
+	$(BIN)/python -m ace_client $(IMAGES) --server $(SERVER) --format table
 
 loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 SECONDS=20)
 	$(BIN)/python -m ace_loadtest $(SERVER) --users $(USERS) --seconds $(SECONDS) --images $(IMAGES)

@@ -230,6 +230,14 @@ def test_a_list_is_read_from_stdin(server, faces, monkeypatch, capsys):
     )
 
 
+def test_a_sheet_beside_the_images_is_none_of_them(server, folder, capsys):
+    arguments = [folder, "--server", server.address, "--sheet", f"{folder}/sheet.png"]
+
+    assert [main(arguments), main(arguments)] == [0, 0]
+
+    assert len(capsys.readouterr().out.splitlines()) == 2 * 200
+
+
 def test_a_folder_without_images_is_an_error(server, tmp_path, capsys):
     assert main([str(tmp_path), "--server", server.address]) == 1
 

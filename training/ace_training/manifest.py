@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ace_client.contract import IMAGE_SUFFIXES
+
 from .errors import ImageFolderError
-from .image_files import CLASS_NAMES, IMAGE_SUFFIXES, SPLITS
+from .image_files import CLASS_NAMES, SPLITS
 
 MANIFEST_FILE: Final = "manifest.csv"
 
