@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import chain, islice
 from queue import Empty, SimpleQueue
@@ -27,6 +27,8 @@ from .tensors import Array
 
 _Method: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
 _Asked: TypeAlias = Callable[[], tuple[ModelSpec, Timer]]
+
+_LOOK_S = 0.1  # how long Ctrl-C may wait
 
 
 class Detector(Client["_Method"]):
@@ -206,9 +208,9 @@ class Detector(Client["_Method"]):
             for batch in chain(first, batches):
                 under_way.append(pool.submit(self._verdicts, batch, *asked()))
                 if len(under_way) >= self._options.in_flight:
-                    yield under_way.popleft().result()
+                    yield _result(under_way.popleft())
             while under_way:
-                yield under_way.popleft().result()
+                yield _result(under_way.popleft())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -279,3 +281,10 @@ class Detector(Client["_Method"]):
         finally:
             for call in calls:
                 call.cancel()
+
+
+def _result(future: "Future[list[Verdict]]") -> list[Verdict]:
+    """The result. A wait without end would not see a signal, such as Ctrl-C's, that was given to another thread."""
+    while not wait((future,), _LOOK_S).done:
+        pass
+    return future.result()
