@@ -79,6 +79,7 @@ check: $(STAMP) ## lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python  # or it asks PyPI whether there is a newer one
 
 format: $(STAMP) ## put the code into the house's format
 	$(BIN)/ruff check --fix .

@@ -28,7 +28,7 @@ _OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),  # a server that restarts is found again soon ...
     ("grpc.max_reconnect_backoff_ms", 500),  # ... within the time that a call's attempts span, not two minutes later
     ("grpc.min_reconnect_backoff_ms", 5_000),  # which is gRPC's name for how long a connection may take to be made
-    ("grpc.dns_min_time_between_resolutions_ms", 2_000),  # replicas that moved likewise, instead of 30 s later
+    ("grpc.dns_min_time_between_resolutions_ms", 500),  # replicas that moved likewise, instead of 30 s later
     ("grpc.use_local_subchannel_pool", 1),  # several channels are several connections
 )
 

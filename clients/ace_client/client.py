@@ -69,7 +69,8 @@ class Client(ABC, Generic[_Method]):
 
     def _exchange(self, path: str, timer: Timer, images: int = 0) -> Exchange:
         call = timer.call
-        start = Start(path.rpartition("/")[2], call.model, call.address, call.deadline_s, images)
+        _, service, method = path.split("/")
+        start = Start(service, method, call.model, call.address, call.deadline_s, images)
         return Exchange(self._terms, timer, start, self._credentials.metadata())
 
     def _methods(self, path: str, scope: object = None) -> tuple[_Method, _Method]:

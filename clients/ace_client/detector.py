@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from contextvars import copy_context
 from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
@@ -206,7 +207,8 @@ class Detector(Client["_Method"]):
         under_way: deque[Future[list[Verdict]]] = deque()
         try:
             for batch in chain(first, batches):
-                under_way.append(pool.submit(self._verdicts, batch, *asked()))
+                spec, timer = asked()
+                under_way.append(pool.submit(copy_context().run, self._verdicts, batch, spec, timer))
                 if len(under_way) >= self._options.in_flight:
                     yield _result(under_way.popleft())
             while under_way:

@@ -68,7 +68,7 @@ class Exchange:
         if self._sent_s and not self._wait_s:
             self._wait_s = time.perf_counter() - self._sent_s
         if self._watchers:
-            outcome = Outcome(self._status, self.attempts, self.encode_s, self._wait_s, self._decode_s)
+            outcome = Outcome(self._status, self.attempts, self.encode_s, self._wait_s, self._decode_s, error)
             for watcher in self._watchers:
                 watcher.ended(outcome)
 
@@ -117,6 +117,9 @@ class Exchange:
         Raises:
             CallError: there is none: it would not help, or is beyond attempts, budget or deadline.
         """
+        # Its traceback leads to frames that know it, this exchange and grpc.aio's call: kept in that circle until the
+        # garbage collector comes by, a failed call holds its connection open even after `close`.
+        error = error.with_traceback(None)
         pause_s = pause_before_retry_s(error, self.attempts)
         within_budget = pause_s is None or self._terms.budget.failed()
         last = self.attempts >= self._terms.max_attempts

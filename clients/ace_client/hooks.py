@@ -6,8 +6,9 @@
 
     Detector("127.0.0.1:8500", options=Options(hooks=(lambda start: Printer(),)))
 
-A hook is called once a request, in whichever thread or task makes it, and returns the watcher of that request. What
-either raises reaches the caller of the detector: they should not raise, and should be quick.
+A hook is called once a request, in whichever thread or task makes it, with the caller's context variables, and returns
+the watcher of that request. What either raises reaches the caller of the detector: they should not raise, and should be
+quick. `ace_client.prometheus` and `ace_client.otel` are two such hooks.
 """
 
 from collections.abc import Callable
@@ -19,9 +20,10 @@ from .security import Metadata
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A request that is about to be sent. `method` is as in Predict; `images` is 0 where it carries none."""
+    """A request that is about to be sent. `images` is 0 where it carries none."""
 
-    method: str
+    service: str  # tensorflow.serving.PredictionService
+    method: str  # Predict
     model: str
     address: str
     deadline_s: float
@@ -43,7 +45,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A request, ended: `OK`, or the error's status; how many attempts; seconds by stage.
+    """A request, ended: `OK`, or the error's status; how many attempts; seconds by stage; what was raised, if anything.
 
     encode: reading images and building the request. wait: all attempts and the pauses between them. decode: reading
     the answer. A stage that was not reached has 0.
@@ -54,6 +56,7 @@ class Outcome:
     encode_s: float
     wait_s: float
     decode_s: float
+    error: BaseException | None = None
 
 
 class Watcher:

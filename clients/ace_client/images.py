@@ -18,6 +18,7 @@ class Readable(Protocol):
 
     def read(self) -> bytes:
         """The bytes from where it stands to its end."""
+        ...
 
 
 Image: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | npt.NDArray[np.uint8]
@@ -29,10 +30,12 @@ _MAX_IMAGE_BYTES = MAX_MESSAGE_BYTES - 2**20  # leaves room for the rest of the 
 def several(images: Image | Iterable[Image]) -> Iterable[Image]:
     """The images one by one: those of a list or of a uint8[n, height, width, 3] array, or the single one given."""
     if isinstance(images, str | os.PathLike | bytes | bytearray | memoryview):
-        return [images]
+        return [cast(Image, images)]
     if isinstance(images, np.ndarray):
         return images if images.ndim == 4 else [images]
-    return [cast(Readable, images)] if hasattr(images, "read") else images
+    if hasattr(images, "read"):
+        return [cast(Readable, images)]
+    return images  # pyright: ignore[reportReturnType] # no Readable, which has read
 
 
 def encode(image: Image) -> bytes:

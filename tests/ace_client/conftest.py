@@ -5,7 +5,7 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import grpc
@@ -15,12 +15,17 @@ from google.protobuf.wrappers_pb2 import Int64Value
 
 from ace_client import AsyncDetector, Detector
 from ace_client.protos.serving_pb2 import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
     GetModelStatusRequest,
     GetModelStatusResponse,
     ModelSpec,
     ModelVersionStatus,
     PredictRequest,
     PredictResponse,
+    SignatureDef,
+    SignatureDefMap,
+    TensorInfo,
 )
 from ace_client.protos.tensor_pb2 import DT_FLOAT, DT_STRING, TensorProto, TensorShapeProto
 
@@ -60,6 +65,17 @@ def size_as_prob_fake(request: PredictRequest) -> PredictResponse:
     )
 
 
+def contract_of_a_detector(_request: Message, _context: grpc.ServicerContext) -> GetModelMetadataResponse:
+    """The one signature that `check_contract` looks at."""
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=-1)])
+    strings, floats = (TensorInfo(dtype=dtype, tensor_shape=shape) for dtype in (DT_STRING, DT_FLOAT))
+    outputs = {"prob_fake": floats, "label": strings, "error": strings}
+    signature = SignatureDef(inputs={"image_bytes": strings}, outputs=outputs)
+    response = GetModelMetadataResponse()
+    response.metadata["signature_def"].Pack(SignatureDefMap(signature_def={"serving_default": signature}))
+    return response
+
+
 def version_states(states: dict[int, str]) -> GetModelStatusResponse:
     return GetModelStatusResponse(
         model_version_status=[ModelVersionStatus(version=version, state=state) for version, state in states.items()]
@@ -67,11 +83,14 @@ def version_states(states: dict[int, str]) -> GetModelStatusResponse:
 
 
 @contextmanager
-def running(server: TellableServer, *, port: int = 0) -> Iterator[TellableServer]:
+def running(
+    server: TellableServer, *, port: int = 0, credentials: grpc.ServerCredentials | None = None
+) -> Iterator[TellableServer]:
     """The server, listening on 127.0.0.1 until the block ends."""
     grpc_server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
     for service, method, answer, request_class in (
         ("tensorflow.serving.PredictionService", "Predict", server.on_predict, PredictRequest),
+        ("tensorflow.serving.PredictionService", "GetModelMetadata", contract_of_a_detector, GetModelMetadataRequest),
         ("tensorflow.serving.ModelService", "GetModelStatus", server.on_model_status, GetModelStatusRequest),
     ):
         handler = grpc.unary_unary_rpc_method_handler(
@@ -80,7 +99,12 @@ def running(server: TellableServer, *, port: int = 0) -> Iterator[TellableServer
             response_serializer=lambda sent: sent.SerializeToString(),
         )
         grpc_server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
-    server.address = f"127.0.0.1:{grpc_server.add_insecure_port(f'127.0.0.1:{port}')}"
+    address = f"127.0.0.1:{port}"
+    if credentials is None:
+        port = grpc_server.add_insecure_port(address)
+    else:
+        port = grpc_server.add_secure_port(address, credentials)
+    server.address = f"127.0.0.1:{port}"
     grpc_server.start()
     try:
         yield server
@@ -93,6 +117,12 @@ def server() -> Iterator[TellableServer]:
     """A server that answers each image's size, until a test tells it otherwise."""
     with running(TellableServer()) as listening:
         yield listening
+
+
+@pytest.fixture
+def over_tls(server: TellableServer) -> Callable[[grpc.ServerCredentials], AbstractContextManager[TellableServer]]:
+    """The same server on another port with TLS, which is its address from then on: `with over_tls(credentials):`."""
+    return lambda credentials: running(server, credentials=credentials)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """A model server in a process of its own that costs no TensorFlow: `python stub_server.py --version=1 [...]`.
 
 Prints its port once it listens. Answers each image's size in thousands of bytes as prob_fake, and --version as the
-version. On SIGTERM it drains as ace_server does: health says no, new calls are refused, those in flight end.
+version; requests that pin another one are NOT_FOUND. On SIGTERM it drains as ace_server does: health says no, new calls
+are refused, those in flight end.
 """
 
 import argparse
@@ -42,6 +43,11 @@ class Stub:
     def predict(self, request, context):
         """One call."""
         with self._passage(context):
+            pinned = request.model_spec.version.value
+            if pinned not in (0, self._version):
+                context.abort(
+                    grpc.StatusCode.NOT_FOUND, f"Servable not found for request: Specific(detector, {pinned})"
+                )
             if self._behaviour == "hang":
                 self.ended.wait()
             if self._behaviour == "refuse":
@@ -88,6 +94,7 @@ class Stub:
 def main():
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--behaviour", choices=["serve", "hang", "refuse", "other model"], default="serve")
@@ -115,7 +122,7 @@ def main():
         (grpc.method_handlers_generic_handler("tensorflow.serving.ModelService", {"GetModelStatus": status}),)
     )
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    port = server.add_insecure_port(f"127.0.0.1:{options.port}")
+    port = server.add_insecure_port(f"{options.host}:{options.port}")
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     server.start()

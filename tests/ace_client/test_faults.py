@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from ace_client import (
+    INSECURE,
     CallError,
     DeadlineExceeded,
-    Detector,
+    ModelNotFound,
     Options,
     Overloaded,
     ServerUnavailable,
@@ -148,7 +150,7 @@ def test_one_refusing_replica_of_three_costs_no_call(connect, replica):
     replicas = replica("--version=1"), replica("--version=2"), replica("--behaviour=refuse")
 
     with connect(address_of(*replicas), deadline_s=20) as detector:
-        outcomes = versions_of(detector, 60)
+        outcomes = versions_of(detector, 20)  # within the retries that a new detector has; more would be a storm
 
     assert outcomes.keys() <= {1, 2}
 
@@ -168,14 +170,16 @@ def test_a_server_that_is_not_healthy_still_says_why(connect, replica):
         assert [str(status) for status in detector.model_status()] == ["version 1 is LOADING"]
 
 
-def test_a_connection_cut_in_the_middle_of_a_message_is_made_again(replica):
+def test_a_connection_cut_in_the_middle_of_a_message_is_made_again_and_closed_in_the_end(connect, replica):
     server = replica()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         relay = threading.Thread(target=cut_first, args=(listener, server.port))
         relay.start()
-        with Detector(f"127.0.0.1:{listener.getsockname()[1]}", deadline_s=20) as detector:
+        with connect(f"127.0.0.1:{listener.getsockname()[1]}", deadline_s=20) as detector:
             assert detector.detect(bytes(2**20))[0].version == 1
         relay.join(30)
+
+    assert not relay.is_alive()
 
 
 def cut_first(listener: socket.socket, port: int) -> None:
@@ -229,6 +233,66 @@ def test_one_replica_with_another_model_is_told_from_those_with_the_right_one(co
 
     with connect(address_of(*replicas), deadline_s=20) as detector:
         assert versions_of(detector, 30).keys() == {1, 2, UnexpectedAnswer}
+
+
+def test_one_replica_with_another_version_is_told_from_those_with_the_right_one(connect, replica):
+    replicas = replica("--version=2"), replica("--version=2"), replica("--version=1")
+
+    with connect(address_of(*replicas), deadline_s=20) as detector:
+        assert versions_of(detector, 30).keys() == {1, 2}
+        assert versions_of(detector, 30, version=2).keys() == {2, ModelNotFound}
+
+
+class NameServer:
+    """A DNS server on a port of 127.0.0.1 that knows one IPv4 address for all names: `found`."""
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            query, asker = self._socket.recvfrom(4096)
+            if not query:
+                return
+            self._socket.sendto(self._answer(query), asker)
+
+    def _answer(self, query: bytes) -> bytes:
+        end = query.index(b"\0", 12) + 5  # of the question: a name, two bytes of type, two of class
+        count = int(query[end - 4 : end - 2] == b"\0\1")  # type A; there is nothing to say of others
+        head = query[:2] + struct.pack(">5H", 0x8580, 1, count, 0, 0)
+        record = struct.pack(">HHHIH4s", 0xC00C, 1, 1, 0, 4, socket.inet_aton(self.found))  # may be kept 0 s
+        return head + query[12:end] + record * count
+
+    def stop(self) -> None:
+        host, _, port = self.address.rpartition(":")
+        self._socket.sendto(b"", (host, int(port)))
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def names():
+    server = NameServer("127.0.0.2")
+    yield server
+    server.stop()
+
+
+def test_a_name_that_moves_to_another_replica_is_followed_without_a_failed_call(connect, replica, names):
+    old = replica("--version=1", "--host=127.0.0.2")
+    new_flags = ("--version=2", "--host=127.0.0.3", f"--port={old.port}")
+
+    with connect(f"dns://{names.address}/detector.test:{old.port}", deadline_s=20, security=INSECURE) as detector:
+        assert versions_of(detector, 10) == {1: 10}
+        replica(*new_flags)
+        names.found = "127.0.0.3"
+        old.stop()
+
+        assert versions_of(detector, 10) == {2: 10}
 
 
 def test_a_deadline_shorter_than_the_way_to_the_server_is_exceeded(connect, replica):

@@ -50,7 +50,7 @@ def test_a_request_is_seen_from_its_start_over_its_attempts_to_its_end(connect, 
         detector.detect([b"1", b"2"])
 
     [seen] = recorders
-    assert seen.start == Start("Predict", "detector", server.address, 20, 2)
+    assert seen.start == Start("tensorflow.serving.PredictionService", "Predict", "detector", server.address, 20, 2)
     assert [(each.number, each.status) for each in seen.attempts] == [(1, "UNAVAILABLE"), (2, "OK")]
     [outcome] = seen.outcomes
     assert (outcome.status, outcome.attempts) == ("OK", 2)

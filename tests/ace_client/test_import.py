@@ -14,6 +14,7 @@ def test_importing_the_client_loads_nothing_heavy():
     assert "grpc" in loaded
     assert "ace_client.command" not in loaded
     assert loaded.isdisjoint({"tensorflow", "tensorflow_serving", "keras", "cv2", "gevent", "matplotlib", "ace_server"})
+    assert loaded.isdisjoint({"prometheus_client", "opentelemetry", "ace_client.prometheus", "ace_client.otel"})
 
 
 def test_the_command_line_loads_pillow_only_for_a_sheet():

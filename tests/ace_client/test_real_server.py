@@ -1,6 +1,7 @@
-"""The client against a real `ace_server` that serves a real export."""
+"""The client against a real `ace_server` that serves a real export, and wants TLS, a client certificate and a token."""
 
 import json
+import logging
 import random
 import subprocess
 import sys
@@ -10,17 +11,60 @@ import cv2
 import numpy as np
 import pytest
 
-from ace_client import Detector, ModelNotFound, TensorSpec, VersionStatus
+from ace_client import (
+    Detector,
+    ModelNotFound,
+    Options,
+    RequestRejected,
+    Security,
+    ServerUnavailable,
+    TensorSpec,
+    VersionStatus,
+)
+
+
+def write_server_files(folder, server, client, tokens) -> None:
+    """Who the server is, and whom it lets in."""
+    authority = f"custom_ca: {json.dumps(client.certificate)}\nclient_verify: true\n"
+    (folder / "ssl.config").write_text(server.ssl_config + authority)
+    (folder / "tokens").write_text(tokens)
+
+
+def write_client_files(folder, server, client, token) -> None:
+    """Whom the client asks, and who it is."""
+    (folder / "ca.pem").write_text(server.certificate)
+    (folder / "client.pem").write_text(client.certificate)
+    (folder / "client.key").write_text(client.key)
+    (folder / "token").write_text(token)
 
 
 @pytest.fixture(scope="module")
-def server(serve, detector_base_path):
-    return serve(detector_base_path, "--model_name=detector")
+def folder(tmp_path_factory, new_identity):
+    folder, server, client = tmp_path_factory.mktemp("security"), new_identity(), new_identity()
+    write_server_files(folder, server, client, "first\n")
+    write_client_files(folder, server, client, "first\n")
+    return folder
 
 
 @pytest.fixture(scope="module")
-def detector(server):
-    with Detector(server.address, deadline_s=30) as detector:
+def security(folder):
+    return Security(
+        ca=folder / "ca.pem",
+        certificate=folder / "client.pem",
+        key=folder / "client.key",
+        token_file=folder / "token",
+    )
+
+
+@pytest.fixture(scope="module")
+def server(serve, detector_base_path, folder):
+    flags = f"--ssl_config_file={folder / 'ssl.config'}", f"--bearer_token_file={folder / 'tokens'}"
+    return serve(detector_base_path, "--model_name=detector", *flags)
+
+
+@pytest.fixture(scope="module")
+def detector(server, security):
+    with Detector(server.address, deadline_s=30, security=security) as detector:
         detector.wait_ready(timeout_s=30, version=1)
         yield detector
 
@@ -118,14 +162,16 @@ def killed_at_random_moments(command, moments) -> int:
     raise AssertionError("no run came to its end")
 
 
-def test_a_command_killed_at_random_moments_gives_each_file_once(detector, server, tmp_path):
+def test_a_command_killed_at_random_moments_gives_each_file_once(detector, server, folder, tmp_path):
     moments, pixels = random.Random(7), np.random.default_rng(7)
-    folder, out = tmp_path / "faces", tmp_path / "results.jsonl"
-    folder.mkdir()
+    faces, out = tmp_path / "faces", tmp_path / "results.jsonl"
+    faces.mkdir()
     for number in range(400):
-        (folder / f"{number}.png").write_bytes(png(pixels.integers(0, 256, (160, 160, 3), np.uint8)))
-    files = sorted(map(str, folder.iterdir()))
-    command = [sys.executable, "-m", "ace_client", folder, "--server", server.address, "--out", out]
+        (faces / f"{number}.png").write_bytes(png(pixels.integers(0, 256, (160, 160, 3), np.uint8)))
+    files = sorted(map(str, faces.iterdir()))
+    command = [sys.executable, "-m", "ace_client", faces, "--server", server.address, "--out", out]
+    for flag, file in (("ca", "ca.pem"), ("certificate", "client.pem"), ("key", "client.key"), ("token-file", "token")):
+        command += [f"--{flag}", folder / file]
 
     kills = killed_at_random_moments([*command, "--concurrency", "1"], moments)
 
@@ -133,3 +179,40 @@ def test_a_command_killed_at_random_moments_gives_each_file_once(detector, serve
     assert kills > 0
     assert [row["file"] for row in rows] == files
     assert [row["prob_fake"] for row in rows] == pytest.approx([v.prob_fake for v in detector.detect(files)], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "error", "reason"),
+    [
+        ({"certificate": None, "key": None}, ServerUnavailable, "Asking detector"),
+        ({"token_file": None}, RequestRejected, "wants credentials"),
+    ],
+    ids=["certificate", "token"],
+)
+def test_who_lacks_a_certificate_or_a_token_is_refused(server, security, lacking, error, reason):
+    lesser = replace(security, **lacking)
+
+    once = Options(max_attempts=1)
+    with Detector(server.address, security=lesser, options=once) as stranger, pytest.raises(error, match=reason):
+        stranger.detect(b"image")
+
+
+def test_certificates_and_tokens_renewed_on_both_sides_are_in_force_without_a_failed_call(
+    server, detector, security, folder, pixels, new_identity, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO, "ace_client")
+    [before] = detector.detect(pixels)
+    (tmp_path / "old.pem").write_bytes((folder / "ca.pem").read_bytes())
+
+    new_server, new_client = new_identity(), new_identity()
+    write_server_files(folder, new_server, new_client, "first\nsecond\n")
+    for file in ("ssl.config", "tokens"):
+        server.wait_for_log(f"{folder / file} has changed and is in force")
+    write_client_files(folder, new_server, new_client, "second\n")
+    while caplog.text.count("changed and is in force") < 2:
+        assert detector.detect(pixels) == [before]
+    assert detector.detect(pixels) == [before]
+
+    behind, once = replace(security, ca=tmp_path / "old.pem"), Options(max_attempts=1)
+    with Detector(server.address, security=behind, options=once) as stranger, pytest.raises(ServerUnavailable):
+        stranger.detect(pixels)

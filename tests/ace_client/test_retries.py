@@ -33,6 +33,17 @@ def test_a_server_that_is_busy_for_a_moment_costs_no_call(connect, server, code,
     assert len(server.requests) == 3
 
 
+def test_a_request_that_a_server_drops_as_it_ends_is_tried_again(connect, server):
+    def predict(request, context):
+        if len(server.requests) == 1:
+            context.cancel()
+        return answer(request, context)
+
+    answer, server.predict = server.predict, predict
+    with connect(server.address) as detector:
+        assert detector.detect(bytes(250))[0].prob_fake == 0.25
+
+
 def test_requests_of_any_size_are_tried_again(connect, server):
     refuse(server, 1)
 
@@ -45,6 +56,7 @@ def test_requests_of_any_size_are_tried_again(connect, server):
     [
         (grpc.StatusCode.INVALID_ARGUMENT, "wrong"),
         (grpc.StatusCode.INTERNAL, "broken"),
+        (grpc.StatusCode.CANCELLED, "by the server's own choice"),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (9 vs. 4)"),
     ],
 )
@@ -127,7 +139,7 @@ def test_retries_can_be_left_out(connect, server):
 
 def test_a_server_that_fails_gets_at_most_a_fifth_more_than_the_calls_made(connect, server):
     refuse(server, 10_000)
-    calls = 300
+    calls = 100
 
     with connect(server.address) as detector:
         for _ in range(calls):
@@ -138,7 +150,7 @@ def test_a_server_that_fails_gets_at_most_a_fifth_more_than_the_calls_made(conne
 
 
 def test_a_server_that_recovers_earns_its_callers_their_retries_back():
-    budget = RetryBudget(tokens=4, ratio=0.5)
+    budget = RetryBudget(tokens=4, most=4, ratio=0.5)
 
     assert [budget.failed() for _ in range(3)] == [True, False, False]
     for _ in range(4):
@@ -147,6 +159,15 @@ def test_a_server_that_recovers_earns_its_callers_their_retries_back():
     for _ in range(100):
         budget.succeeded()
     assert [budget.failed(), budget.failed()] == [True, False]
+
+
+def test_answers_earn_a_reserve_for_the_day_on_which_all_callers_fail_at_once():
+    new, proven = RetryBudget(), RetryBudget()
+    for _ in range(10_000):
+        proven.succeeded()
+
+    assert sum(new.failed() for _ in range(1000)) == 19
+    assert sum(proven.failed() for _ in range(1000)) == 49
 
 
 def test_a_server_that_takes_smaller_batches_is_obeyed_from_then_on(connect, server):
