@@ -14,6 +14,7 @@ from .batching import Batcher
 from .config import BatchingParameters, read_batching_parameters
 from .descriptors import Descriptors, raise_limit
 from .errors import CallError, StartError
+from .followed_file import FollowedFile
 from .grpc_answers import GrpcAnswers
 from .grpc_api import Gate, ModelService, PredictionService
 from .grpc_server import bind, bind_admin, new_server
@@ -21,7 +22,7 @@ from .health import SERVICES, Health
 from .inference import Inference
 from .manager import Manager
 from .metrics import Metrics
-from .model_config import configured_models, read_model_config
+from .model_config import ModelConfig, configured_model, read_model_config
 from .monitoring_config import DEFAULT_PATH, read_metrics_path
 from .observing import Observer
 from .options import Options
@@ -57,7 +58,9 @@ async def serve(options: Options) -> int:
     """
     raise_limit()
     parameters = _batching_parameters(options)
-    models = configured_models(options)
+    config_path = options.model_config_file
+    config_file = FollowedFile(Path(config_path), read_model_config) if config_path else None
+    models = config_file.current if config_file else configured_model(options)
     health, gate, metrics = Health(), Gate(), Metrics()
     sessions = SessionSettings(tuple(options.saved_model_tags.split(",")), session_config(options))
     batcher = Batcher(
@@ -108,7 +111,7 @@ async def serve(options: Options) -> int:
         if rest:
             _log.info("Exporting HTTP/REST API at:%s ...", rest.address)
         await asyncio.gather(
-            manager.watch(), _watch_model_config(options, manager), security.follow(), Descriptors().watch()
+            manager.watch(), _follow(config_file, options, manager), security.follow(), Descriptors().watch()
         )
     except asyncio.CancelledError:
         _log.info("Draining: new calls are refused, those in flight have %g s", options.drain_seconds)
@@ -152,30 +155,11 @@ def _show_samples(parts: _Parts) -> None:
     metrics.sample("ace_server_version_state", "1 for the state of each version.", (*version, "state"), manager.states)
 
 
-async def _watch_model_config(options: Options, manager: Manager) -> None:
-    """Apply the model config file whenever it has changed; one that is wrong is logged and changes nothing."""
-    path, wait_s = Path(options.model_config_file), options.model_config_file_poll_wait_seconds
-    if not options.model_config_file or wait_s <= 0:
-        return
-    seen = _content(path)
-    while True:
-        await asyncio.sleep(wait_s)
-        content = _content(path)
-        if content == seen:
-            continue
-        seen = content
-        try:
-            await manager.apply(read_model_config(path))
-            _log.info("Applied %s", path)
-        except (CallError, StartError) as error:
-            _log.error("%s was changed and cannot be applied; what was served is served on: %s", path, error)
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
+async def _follow(config_file: FollowedFile[dict[str, ModelConfig]] | None, options: Options, manager: Manager) -> None:
+    """Apply the model config file whenever it has changed, where that is wanted."""
+    wait_s = options.model_config_file_poll_wait_seconds
+    if config_file and wait_s > 0:
+        await config_file.follow(look_s=wait_s, put_in_force=manager.apply)
 
 
 def _cancel_on_signal() -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from .errors import StartError
+from .errors import ServerError, StartError
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 1.0
@@ -17,43 +17,54 @@ _T = TypeVar("_T")
 class FollowedFile(Generic[_T]):
     """What a file says: `current`. A change that is wrong is logged, and what the file said before holds on."""
 
-    def __init__(self, path: Path, parse: Callable[[str], _T]) -> None:
-        """Read the file. `parse` is given its text, and raises StartError where that is wrong.
+    def __init__(self, path: Path, read: Callable[[Path], _T]) -> None:
+        """Read the file for the first time.
 
         Raises:
-            StartError: the file cannot be read, or is wrong; the message names it.
+            StartError: as `read` does, where the file cannot be read or is wrong; the message names it.
         """
         self._path = path
-        self._parse = parse
+        self._read = read
         self._seen = _content(path)
-        self.current = self._parsed()
+        self.current = read(path)
 
-    async def follow(self) -> None:
-        """Keep `current` up to date until cancelled."""
+    async def follow(
+        self, *, look_s: float = _LOOK_S, put_in_force: Callable[[_T], Awaitable[None]] | None = None
+    ) -> None:
+        """Keep `current` up to date until cancelled.
+
+        `put_in_force` is given what the file says now, before it is current, and may refuse it with a ServerError.
+        """
         while True:
-            await asyncio.sleep(_LOOK_S)
-            self._look()
+            await asyncio.sleep(look_s)
+            content = _content(self._path)
+            if content == self._seen:
+                continue
+            self._seen = content
+            try:
+                changed = self._read(self._path)
+                if put_in_force:
+                    await put_in_force(changed)
+                self.current = changed
+                _log.info("%s has changed and is in force", self._path)
+            except ServerError as error:
+                _log.error("What %s said before holds on: %s", self._path, error)
 
-    def _look(self) -> None:
-        content = _content(self._path)
-        if content == self._seen:
-            return
-        self._seen = content
-        try:
-            self.current = self._parsed()
-            _log.info("%s has changed and is in force", self._path)
-        except StartError as error:
-            _log.error("What %s said before holds on: %s", self._path, error)
 
-    def _parsed(self) -> _T:
-        if isinstance(self._seen, str):
-            raise StartError(f"Cannot read {self._path}: {self._seen}.")
+def text_reader(parse: Callable[[str], _T]) -> Callable[[Path], _T]:
+    """Reads a file's text and gives it to `parse`; a StartError, which may come of either, names the file."""
+
+    def read(path: Path) -> _T:
         try:
-            return self._parse(self._seen.decode())
+            return parse(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise StartError(f"Cannot read {path}: {error.strerror}.") from error
         except UnicodeDecodeError as error:
-            raise StartError(f"{self._path} is no text: {error}") from error
+            raise StartError(f"{path} is no text: {error}") from error
         except StartError as error:
-            raise StartError(f"{self._path}: {error}") from error
+            raise StartError(f"{path}: {error}") from error
+
+    return read
 
 
 def _content(path: Path) -> bytes | str:

@@ -27,14 +27,8 @@ class ModelConfig:
     logging: RequestLogging | None = None
 
 
-def configured_models(options: Options) -> dict[str, ModelConfig]:
-    """The models that the command line asks for, by a file or by name and base path.
-
-    Raises:
-        StartError: the file cannot be read or does not say what it must.
-    """
-    if options.model_config_file:
-        return read_model_config(Path(options.model_config_file))
+def configured_model(options: Options) -> dict[str, ModelConfig]:
+    """The one model that the command line asks for by name and base path."""
     return {options.model_name: ModelConfig(options.model_name, Path(options.model_base_path))}
 
 

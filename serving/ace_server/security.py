@@ -11,7 +11,7 @@ import grpc
 from starlette.types import ASGIApp
 
 from .bearer_tokens import GrpcGuard, RestGuard, read_tokens
-from .followed_file import FollowedFile
+from .followed_file import FollowedFile, text_reader
 from .grpc_answers import GrpcAnswers
 from .options import Options
 from .tls import Tls
@@ -30,7 +30,7 @@ class Security:
         """
         certificates, tokens = options.ssl_config_file, options.bearer_token_file
         self._tls = Tls(Path(certificates)) if certificates else None
-        self._tokens = FollowedFile(Path(tokens), read_tokens) if tokens else None
+        self._tokens = FollowedFile(Path(tokens), text_reader(read_tokens)) if tokens else None
         if self._tokens and not self._tls and not _is_loopback(options.host):
             _log.warning(
                 "Bearer tokens travel to %s unencrypted, where others can read them: pass --ssl_config_file too, or "

@@ -15,7 +15,7 @@ import grpc
 from google.protobuf import text_format
 
 from .errors import StartError
-from .followed_file import FollowedFile
+from .followed_file import FollowedFile, text_reader
 from .protos import ssl_config_pb2
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Tls:
             StartError: the file cannot be read or is wrong; the message names it, and line or field.
         """
         self._client_verify: bool | None = None  # until the file has been read once
-        self._file = FollowedFile(path, self._read)
+        self._file = FollowedFile(path, text_reader(self._read))
         self._client_verify = self.current.config.client_verify
         self.follow = self._file.follow
 
