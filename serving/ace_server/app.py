@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from .batching import Batcher
+from .catalog import Catalog
 from .config import BatchingParameters, read_batching_parameters
 from .descriptors import Descriptors, raise_limit
 from .errors import CallError, StartError
@@ -43,7 +44,7 @@ _FLUSH_S = 1.0  # for answers that are written but not yet sent when the last ca
 class _Parts:
     """What both transports are built on."""
 
-    manager: Manager
+    catalog: Catalog
     batcher: Batcher
     gate: Gate
     metrics: Metrics
@@ -72,11 +73,11 @@ async def serve(options: Options) -> int:
         metrics=metrics.runs,
     )
     manager = Manager(options, batcher, sessions, announce=health.show, metrics=metrics)
-    request_log = RequestLog(manager.request_logging, metrics.calls.request_log_count)
-    parts = _Parts(manager, batcher, gate, metrics, request_log)
+    request_log = RequestLog(manager.catalog.request_logging, metrics.calls.request_log_count)
+    parts = _Parts(manager.catalog, batcher, gate, metrics, request_log)
     _show_samples(parts)
     packed_outputs = options.enable_serialization_as_tensor_content
-    inference = Inference(manager, batcher, metrics.calls, request_log, packed_outputs=packed_outputs)
+    inference = Inference(manager.catalog, batcher, metrics.calls, request_log, packed_outputs=packed_outputs)
     security = Security(options)
     observer = Observer(options.access_log_sampling_rate)
     api = _rest_api(options, parts)
@@ -139,20 +140,20 @@ def _rest_api(options: Options, parts: _Parts) -> RestApi | None:
     metrics_path = read_metrics_path(Path(file)) if file else DEFAULT_PATH
     if not options.rest_api_port:
         return None
-    manager, batcher, gate, metrics = parts.manager, parts.batcher, parts.gate, parts.metrics
-    inference = Inference(manager, batcher, metrics.calls, parts.request_log, packed_outputs=True)
-    pages = StatusPage(manager, batcher, gate, metrics).routes
+    catalog, batcher, gate, metrics = parts.catalog, parts.batcher, parts.gate, parts.metrics
+    inference = Inference(catalog, batcher, metrics.calls, parts.request_log, packed_outputs=True)
+    pages = StatusPage(catalog, batcher, gate, metrics).routes
     return RestApi(
-        inference, gate, metrics, options=options, ready=manager.ready, metrics_path=metrics_path, pages=pages
+        inference, gate, metrics, options=options, ready=catalog.ready, metrics_path=metrics_path, pages=pages
     )
 
 
 def _show_samples(parts: _Parts) -> None:
-    metrics, manager, batcher = parts.metrics, parts.manager, parts.batcher
+    metrics, catalog, batcher = parts.metrics, parts.catalog, parts.batcher
     version = ("model_name", "version")
     metrics.sample("ace_server_queue_rows", "Rows that wait for a run.", version, batcher.waiting)
     metrics.sample("ace_server_in_flight_bytes", "Inputs that wait or run.", (), batcher.admission.bytes_held)
-    metrics.sample("ace_server_version_state", "1 for the state of each version.", (*version, "state"), manager.states)
+    metrics.sample("ace_server_version_state", "1 for the state of each version.", (*version, "state"), catalog.states)
 
 
 async def _follow(config_file: FollowedFile[dict[str, ModelConfig]] | None, options: Options, manager: Manager) -> None:

@@ -18,8 +18,8 @@ from tensorflow_serving.apis import (
 
 from . import calls, examples, predict
 from .batching import Batcher
+from .catalog import Catalog
 from .errors import InvalidArgument
-from .manager import Manager
 from .metrics import CallMetrics
 from .request_log import RequestLog
 from .servable import Servable
@@ -42,7 +42,7 @@ class Inference:
 
     def __init__(
         self,
-        manager: Manager,
+        catalog: Catalog,
         batcher: Batcher,
         metrics: CallMetrics,
         request_log: RequestLog,
@@ -50,7 +50,7 @@ class Inference:
         packed_outputs: bool = False,
     ) -> None:
         """Predict answers with values in their typed fields, or with `packed_outputs` as bytes in `tensor_content`."""
-        self._manager = manager
+        self._catalog = catalog
         self._batcher = batcher
         self._metrics = metrics
         self._request_log = request_log
@@ -59,7 +59,7 @@ class Inference:
     async def predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
         """The outputs of one signature for the given inputs."""
         _require_spec(request)
-        servable = self._manager.servable(request.model_spec)
+        servable = self._catalog.servable(request.model_spec)
         bound = predict.bind(request, servable.signatures)
         values = await self._run("Predict", servable, bound)
         response = predict_pb2.PredictResponse(model_spec=_effective(servable, bound.signature_name))
@@ -96,7 +96,7 @@ class Inference:
         """Several signatures of one model over the same tf.Examples."""
         if not request.tasks:
             raise InvalidArgument("Inference request must contain at least one task.")
-        self._manager.servable(request.tasks[0].model_spec)
+        self._catalog.servable(request.tasks[0].model_spec)
         examples.check_tasks(request.tasks)
         answers = await asyncio.gather(*(self._infer(task, request.input) for task in request.tasks))
         response = inference_pb2.MultiInferenceResponse(results=answers)
@@ -104,7 +104,7 @@ class Inference:
         return response
 
     async def _infer(self, task: inference_pb2.InferenceTask, given: input_pb2.Input) -> inference_pb2.InferenceResult:
-        servable = self._manager.servable(task.model_spec)
+        servable = self._catalog.servable(task.model_spec)
         bound = examples.bind(task, given, servable.signatures)
         self._metrics.examples(servable.name, bound.examples)
         api = "Classify" if task.method_name == examples.CLASSIFY else "Regress"
@@ -127,7 +127,7 @@ class Inference:
 
     def signature(self, spec: model_pb2.ModelSpec) -> meta_graph_pb2.SignatureDef:
         """The signature, with one input at least, that a request without dtypes, such as a JSON one, is for."""
-        servable = self._manager.servable(spec)
+        servable = self._catalog.servable(spec)
         name = spec.signature_name or predict.DEFAULT_SIGNATURE
         if name not in servable.signatures:
             raise InvalidArgument(f'Serving signature name: "{name}" not found in signature def')
@@ -146,7 +146,7 @@ class Inference:
         for field in request.metadata_field:
             if field != _SIGNATURE_DEF:
                 raise InvalidArgument(f"Metadata field {field} is not supported")
-        servable = self._manager.servable(request.model_spec)
+        servable = self._catalog.servable(request.model_spec)
         signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.CopyFrom(_effective(servable))
@@ -159,7 +159,7 @@ class Inference:
         """The state of every version of a model, or of the one that is asked for."""
         _require_spec(request)
         response = get_model_status_pb2.GetModelStatusResponse()
-        for version in self._manager.status(request.model_spec):
+        for version in self._catalog.status(request.model_spec):
             response.model_version_status.append(_status_of(version))
         return response
 

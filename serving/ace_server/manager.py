@@ -8,16 +8,15 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
 import grpc
-from tensorflow_serving.apis import model_pb2
 
 from .batching import Batcher
-from .errors import CallError, FailedPrecondition, InvalidArgument, ModelError, NotFound, Unavailable
+from .catalog import Catalog
+from .errors import CallError, FailedPrecondition, InvalidArgument, ModelError
 from .loader import Loader
 from .metrics import Metrics
 from .model_config import ModelConfig
 from .options import Options
 from .repository import identity_of, versions_under
-from .request_log import RequestLogging
 from .servable import Servable, SessionSettings
 from .versions import Model, State, Version
 
@@ -37,81 +36,20 @@ class Manager:
         announce: Callable[[Mapping[str, bool]], Awaitable[None]],
         metrics: Metrics | None = None,
     ) -> None:
-        """Nothing is served before the first `apply`. `announce` is told what `ready` says whenever that changes."""
+        """Nothing is served before the first `apply`. `announce` hears which models are ready when that changes."""
         self._announce = announce
         self._announced: Mapping[str, bool] = {}
         self._options = options
         self._metrics = metrics or Metrics()
         self._loader = Loader(options, sessions, self._metrics.loads, admit=batcher.admit)
         self._batcher = batcher
-        self._models: dict[str, Model] = {}
+        self.catalog = Catalog()
+        self._models = self.catalog.models
         self._unloads: set[asyncio.Task[None]] = set()
         self._applying = asyncio.Lock()
 
-    def servable(self, spec: model_pb2.ModelSpec) -> Servable:
-        """The loaded version that a request asks for; the highest one where it names none.
-
-        Raises:
-            InvalidArgument: the request names no model, or a label that nothing has.
-            NotFound: no such model, or the version is not loaded.
-            Unavailable: the model's first version is still being loaded.
-        """
-        if not spec.name:
-            raise InvalidArgument("ModelSpec has no name specified.")
-        model = self._models.get(spec.name, Model(spec.name))
-        available = model.available()
-        number = _number_asked_for(spec, model)
-        if number is None and available:
-            number = max(available)
-        if number in available:
-            return available[number]
-        if number is not None:
-            raise NotFound(f"Servable not found for request: Specific({spec.name}, {number})")
-        if any(version.loading for version in model.versions.values()):
-            raise Unavailable(f"Model {spec.name} is still being loaded. Try again in a moment.")
-        raise NotFound(f"Servable not found for request: Latest({spec.name})")
-
-    def status(self, spec: model_pb2.ModelSpec) -> list[Version]:
-        """The versions of a model, or the one asked for, highest first. Labels are passed over, as there.
-
-        Raises:
-            InvalidArgument: the request names no model.
-            NotFound: no such model or version.
-        """
-        if not spec.name:
-            raise InvalidArgument("ModelSpec has no name specified.")
-        model = self._models.get(spec.name)
-        if model is None or not model.versions:
-            raise NotFound(f"Could not find any versions of model {spec.name}")
-        if spec.HasField("version"):
-            if spec.version.value not in model.versions:
-                raise NotFound(f"Could not find version {spec.version.value} of model {spec.name}")
-            return [model.versions[spec.version.value]]
-        return model.newest_first()
-
-    def ready(self) -> dict[str, bool]:
-        """For each model to be served, whether some version of it is loaded and warmed."""
-        return {model.name: bool(model.available()) for model in self._models.values() if model.config}
-
-    def request_logging(self, model: str) -> RequestLogging | None:
-        """Whether and where requests for this model are logged."""
-        known = self._models.get(model)
-        return known.config.logging if known and known.config else None
-
-    def models(self) -> list[Model]:
-        """Every model that is to be served, or of which some version still is."""
-        return [model for model in self._models.values() if model.config or model.available()]
-
-    def states(self) -> dict[tuple[str, ...], float]:
-        """1 for every version that was found, by model, number and state."""
-        return {
-            (model.name, str(version.number), version.state.name): 1
-            for model in self._models.values()
-            for version in model.versions.values()
-        }
-
     async def _announce_changes(self) -> None:
-        ready = self.ready()
+        ready = self.catalog.ready()
         if ready != self._announced:
             self._announced = ready
             await self._announce(ready)
@@ -296,15 +234,6 @@ class Manager:
         while self._batcher.busy_with(servable):
             await asyncio.sleep(_QUIET_POLL_S)
         await self._loader.close(servable)
-
-
-def _number_asked_for(spec: model_pb2.ModelSpec, model: Model) -> int | None:
-    """The version that a request names by number or by label; None where it leaves the choice to the server."""
-    if spec.WhichOneof("version_choice") == "version_label":
-        if spec.version_label not in model.labels:
-            raise InvalidArgument(f"Unrecognized servable version label: {spec.version_label}")
-        return model.labels[spec.version_label]
-    return int(spec.version.value) if spec.HasField("version") else None
 
 
 def _check_platforms(before: Mapping[str, ModelConfig | None], after: Mapping[str, ModelConfig]) -> None:

@@ -22,7 +22,7 @@ def reload_within(roots: tuple[Path, ...], manager: Manager) -> Reload:
         models = models_of(config)
         for model in models.values():
             _check(model, roots)
-            check_request_log(model, roots, before=manager.request_logging(model.name))
+            check_request_log(model, roots, before=manager.catalog.request_logging(model.name))
         await manager.apply(models)
 
     return reload

@@ -15,9 +15,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from .batching import Batcher
+from .catalog import Catalog
 from .exposition import Histogram
 from .grpc_api import Gate
-from .manager import Manager
 from .metrics import Metrics
 from .versions import Model
 
@@ -27,8 +27,8 @@ _PAGE = Path(__file__).with_name("status_page.html")
 class StatusPage:
     """The page and the numbers on it; `routes` are for the REST API."""
 
-    def __init__(self, manager: Manager, batcher: Batcher, gate: Gate, metrics: Metrics) -> None:
-        self._manager = manager
+    def __init__(self, catalog: Catalog, batcher: Batcher, gate: Gate, metrics: Metrics) -> None:
+        self._catalog = catalog
         self._batcher = batcher
         self._gate = gate
         self._metrics = metrics
@@ -46,7 +46,7 @@ class StatusPage:
     def status(self) -> dict[str, Any]:
         """What the page shows; counts are those since the start, of buckets each for itself."""
         calls, runs = self._metrics.calls, self._metrics.runs
-        models = self._manager.models()
+        models = self._catalog.served()
         return {
             "uptime_s": round(time.monotonic() - self._started_s, 3),
             "draining": self._gate.is_closed,
