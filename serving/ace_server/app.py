@@ -6,9 +6,9 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
 from .batching import Batcher
 from .catalog import Catalog
@@ -19,6 +19,7 @@ from .followed_file import FollowedFile
 from .grpc_answers import GrpcAnswers
 from .grpc_api import Gate, ModelService, PredictionService
 from .grpc_server import bind, bind_admin, new_server
+from .grpc_services import add_service
 from .health import SERVICES, Health
 from .inference import Inference
 from .manager import Manager
@@ -37,6 +38,9 @@ from .session_config import runs_spread, session_config
 from .status_page import StatusPage
 
 _log = logging.getLogger(__name__)
+_PREDICTION_SERVICE = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"]
+_MODEL_SERVICE = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
+_HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"]
 _FLUSH_S = 1.0  # for answers that are written but not yet sent when the last call is done
 
 
@@ -84,15 +88,14 @@ async def serve(options: Options) -> int:
     rest = RestServer(api.app, options, security, observer, flush_s=_FLUSH_S) if api else None
     answers = GrpcAnswers(observer)
     server = new_server(options, security, answers)
-    prediction_service = PredictionService(inference, gate, metrics, answers)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction_service, server)
+    add_service(server, _PREDICTION_SERVICE, PredictionService(inference, gate, metrics, answers), answers)
     reload, admin = reload_within(model_roots(options, models), manager), None
     if options.admin_port:
         admin = new_server(options, security, answers)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload, answers), admin)
+        add_service(admin, _MODEL_SERVICE, ModelService(inference, reload, answers), answers)
         reload = reload_refused(bind_admin(admin, options, security))
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(inference, reload, answers), server)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    add_service(server, _MODEL_SERVICE, ModelService(inference, reload, answers), answers)
+    add_service(server, _HEALTH_SERVICE, health, answers)
     reflection.enable_server_reflection((*SERVICES, reflection.SERVICE_NAME), server)
     addresses = bind(server, options, security)
     await health.show(dict.fromkeys(models, False))

@@ -142,6 +142,27 @@ def test_a_wrong_dtype_is_told_in_the_words_of_tensorflow_serving(caller):
     assert caught.value.details() == "Expects arg[0] to be float but int32 is provided"
 
 
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("tensorflow.serving.PredictionService/Predict", "tensorflow.serving.PredictRequest"),
+        ("tensorflow.serving.ModelService/GetModelStatus", "tensorflow.serving.GetModelStatusRequest"),
+        ("grpc.health.v1.Health/Check", "grpc.health.v1.HealthCheckRequest"),
+        ("grpc.health.v1.Health/Watch", "grpc.health.v1.HealthCheckRequest"),
+    ],
+)
+def test_bytes_that_are_no_message_are_the_callers_mistake_and_a_line_in_the_log(probe_server, caller, method, message):
+    before = probe_server.stderr_text()
+    call = caller.channel.unary_stream(f"/{method}")  # to a client, one answer is a stream of one
+    with pytest.raises(grpc.RpcError) as caught:
+        list(call(b"\xff" * 5, timeout=30))
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"The 5 bytes that were sent are no {message}." in caught.value.details()
+    [line] = probe_server.stderr_text().removeprefix(before).splitlines()
+    assert f"sent 5 bytes that are no {message}" in line
+
+
 def test_metadata_lists_the_signatures(caller):
     signatures = get_model_metadata_pb2.SignatureDefMap()
     caller.metadata().metadata["signature_def"].Unpack(signatures)
