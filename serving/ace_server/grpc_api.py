@@ -120,8 +120,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self, request: inference_pb2.MultiInferenceRequest, context: Context
     ) -> inference_pb2.MultiInferenceResponse:
         """Several Classify and Regress tasks over the same tf.Examples."""
-        with self._gate.passage():
-            return await self._inference.multi_inference(request)
+        model = request.tasks[0].model_spec.name if request.tasks else ""
+        with self._metrics.call(model, "MultiInference", "GRPC") as call, self._gate.passage():
+            response = await self._inference.multi_inference(request)
+            call.version = str(response.results[0].model_spec.version.value)
+            return response
 
     @_answered
     async def GetModelMetadata(

@@ -1,16 +1,19 @@
 """What is counted: in pure form, and by a real server that batches."""
 
 import asyncio
+import runpy
+from pathlib import Path
 
 import grpc
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import inference_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from ace_server.errors import NotFound
 from ace_server.metrics import Metrics, Run
 
+WRITE_MODELS = Path(__file__).parent.parent / "contract" / "write_models.py"
 CALLS = "ace_server_calls_total"
 
 
@@ -104,14 +107,18 @@ def test_a_version_that_has_gone_leaves_no_series():
 
 @pytest.fixture(scope="module")
 def server(serve, probe_path, tmp_path_factory):
-    """A server of the probe that batches and has its metrics at a path of its own."""
+    """A server of a probe and of the contract's parse that batches and has its metrics at a path of its own."""
     folder = tmp_path_factory.mktemp("config")
+    runpy.run_path(str(WRITE_MODELS))["parse"](folder / "parse")
+    bases = {"probe": probe_path.parent, "parse": folder / "parse"}
+    models = [f'{{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}' for name, path in bases.items()]
+    (folder / "models.config").write_text("model_config_list { " + " ".join(f"config {m}" for m in models) + " }")
     (folder / "monitoring.config").write_text('prometheus_config { enable: true path: "/metrics" }')
     (folder / "batching.config").write_text("max_batch_size { value: 4 } allowed_batch_sizes: [2, 4]")
     return serve(
-        probe_path.parent,
+        None,
         "--rest_api_port=-1",
-        "--model_name=probe",
+        f"--model_config_file={folder / 'models.config'}",
         "--enable_batching",
         f"--batching_parameters_file={folder / 'batching.config'}",
         f"--monitoring_config_file={folder / 'monitoring.config'}",
@@ -129,7 +136,11 @@ def page(server):
             request = predict_pb2.PredictRequest()
             request.model_spec.name = "probe"
             request.inputs["x"].CopyFrom(_floats(1.0, 2.0, 3.0))
-            prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            stub.Predict(request, timeout=30)
+            stub.MultiInference(_regress_and_classify(), timeout=30)
+            with pytest.raises(grpc.RpcError):
+                stub.MultiInference(inference_pb2.MultiInferenceRequest(), timeout=30)
         answer = client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     return values(answer.text)
@@ -143,31 +154,45 @@ def _floats(*numbers):
     return proto
 
 
+def _regress_and_classify():
+    request = inference_pb2.MultiInferenceRequest()
+    for method in ("regress", "classify"):
+        task = request.tasks.add(method_name=f"tensorflow/serving/{method}")
+        task.model_spec.name, task.model_spec.signature_name = "parse", f"{method}_x_to_y"
+    request.input.example_list.examples.add()
+    return request
+
+
 def test_a_server_counts_requests_of_both_transports(page):
     assert page[":tensorflow:serving:request_count"] == {
         ("probe", "OK"): 2,
         ("probe", "INVALID_ARGUMENT"): 1,
         ("nobody", "NOT_FOUND"): 1,
+        ("parse", "OK"): 1,
+        ("", "INVALID_ARGUMENT"): 1,
     }
     assert page[":tensorflow:serving:request_latency_count"] == {
         ("probe", "predict", "REST"): 1,
         ("probe", "Predict", "GRPC"): 1,
+        ("parse", "MultiInference", "GRPC"): 1,
     }
-    assert page[":tensorflow:serving:runtime_latency_count"] == {("probe", "Predict", "TF1"): 2}
+    assert page[":tensorflow:serving:runtime_latency_count"][("probe", "Predict", "TF1")] == 2
     assert page[CALLS][("probe", "1", "Predict", "GRPC", "OK")] == 1
+    assert page[CALLS][("parse", "1", "MultiInference", "GRPC", "OK")] == 1
+    assert page[CALLS][("", "", "MultiInference", "GRPC", "INVALID_ARGUMENT")] == 1
 
 
 def test_a_server_counts_what_its_batches_were_made_of(page):
-    assert page["ace_server_batch_rows_sum"] == {("probe", "1"): 4}
-    assert page["ace_server_padding_rows_total"] == {("probe", "1"): 2}
-    assert page[":tensorflow:serving:batching_session:wrapped_run_count"] == {(): 2}
-    assert page["ace_server_run_seconds_count"] == {("probe", "1"): 2}
+    assert page["ace_server_batch_rows_sum"] == {("probe", "1"): 4, ("parse", "1"): 2}
+    assert page["ace_server_padding_rows_total"] == {("probe", "1"): 2, ("parse", "1"): 2}
+    assert page[":tensorflow:serving:batching_session:wrapped_run_count"] == {(): 4}
+    assert page["ace_server_run_seconds_count"] == {("probe", "1"): 2, ("parse", "1"): 2}
 
 
 def test_a_server_shows_its_versions_and_how_long_they_took_to_load(page, probe_path):
-    assert page["ace_server_version_state"] == {("probe", "1", "AVAILABLE"): 1}
-    assert page[":tensorflow:cc:saved_model:load_attempt_count"] == {(str(probe_path), "success"): 1}
-    assert page[":tensorflow:serving:model_warmup_latency_count"] == {(str(probe_path), "OK"): 1}
+    assert page["ace_server_version_state"] == {("probe", "1", "AVAILABLE"): 1, ("parse", "1", "AVAILABLE"): 1}
+    assert page[":tensorflow:cc:saved_model:load_attempt_count"][(str(probe_path), "success")] == 1
+    assert page[":tensorflow:serving:model_warmup_latency_count"][(str(probe_path), "OK")] == 1
     assert page["ace_server_load_seconds"][("probe", "1")] > 0
 
 
