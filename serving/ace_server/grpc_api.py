@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
@@ -24,6 +25,9 @@ from .inference import Inference
 from .metrics import Metrics
 from .reloads import Reload
 
+# A caller with other replicas need not wait for this one; all callers at the same moment would be too many for those.
+_ELSEWHERE_S = (0.01, 0.03)
+
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -44,7 +48,9 @@ class Gate:
             Unavailable: the gate is closed.
         """
         if self._closed:
-            raise Unavailable("The server is draining and takes no new calls. Try again: another replica will answer.")
+            refusal = Unavailable("The server is draining and takes no new calls. Try again: another replica answers.")
+            refusal.retry_after_s = random.uniform(*_ELSEWHERE_S)
+            raise refusal
         self._calls += 1
         self._empty.clear()
         try:

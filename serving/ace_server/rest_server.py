@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 from collections.abc import Iterator
 
@@ -50,6 +51,7 @@ class RestServer:
                 "Pass another --rest_api_port, or --host."
             ) from error
         shown_host = f"[{host}]" if ":" in host else host
+        self._flush_s = flush_s
         self.address = f"{shown_host}:{self._socket.getsockname()[1]}"
         context = security.rest_context()
         config = uvicorn.Config(
@@ -60,7 +62,7 @@ class RestServer:
             log_level=logging.WARNING,
             server_header=False,
             ssl_context_factory=(lambda *_: context) if context else None,
-            timeout_graceful_shutdown=max(1, round(flush_s)),
+            timeout_graceful_shutdown=math.ceil(flush_s) + 1,  # the connections are gone by then: see `stop`
             timeout_keep_alive=_KEEP_ALIVE_S,
             ws="none",
         )
@@ -74,8 +76,14 @@ class RestServer:
             await asyncio.sleep(_START_POLL_S)
 
     async def stop(self) -> None:
-        """Close the port and let answers under way out."""
+        """Close the port and let answers under way out.
+
+        A connection over TLS is closed when its caller agrees, which one that idles may never do: it is cut off.
+        """
         self._server.should_exit = True
         if self._serving:
+            await asyncio.wait({self._serving}, timeout=self._flush_s)
+            for connection in list(self._server.server_state.connections):
+                connection.transport.abort()
             await self._serving
         self._socket.close()

@@ -356,6 +356,7 @@ def test_sigterm_drains(serve, probe_path):
     assert not health_while_draining
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "draining" in refused.value.details()
+    assert 10 <= int(dict(refused.value.trailing_metadata())["grpc-retry-pushback-ms"]) <= 30
     assert in_flight.result().outputs["seconds"].double_val == [LONG_S]
     assert server.process.wait(timeout=30) == 0
 
