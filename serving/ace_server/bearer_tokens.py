@@ -19,7 +19,7 @@ from .grpc_answers import GrpcAnswers
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _OPEN_SERVICE = "/grpc.health.v1.Health/"
-_OPEN_PATHS = ("/healthz", "/readyz")
+_OPEN_PATHS = ("/", "/healthz", "/readyz")  # the first is the page, which asks for a token to show anything
 
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -103,7 +103,7 @@ class GrpcGuard(grpc.aio.ServerInterceptor):
 
 
 class RestGuard:
-    """Lets requests with a token through, those for health, and a browser's question whether it may ask at all."""
+    """Lets through what has a token, the open paths, and a browser's question whether it may ask at all."""
 
     def __init__(self, app: ASGIApp, tokens: FollowedFile[Tokens]) -> None:
         self._app = app

@@ -1,7 +1,8 @@
 """The page at `/` of the REST port: what is served and how it fares, for people. It only reads.
 
 The page asks for `/status.json` every two seconds and makes rates and percentiles of what has changed; nothing is
-remembered here. It loads nothing else and runs no script but its own.
+remembered here. It loads nothing else and runs no script but its own. Where the server wants tokens, the page itself
+needs none, holds nothing, and asks its reader for the one that `/status.json` needs; it is kept while the page is open.
 """
 
 import base64

@@ -156,13 +156,24 @@ def test_health_needs_no_token(channel_to, rest):
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer second"}])
 @pytest.mark.parametrize(
-    "path", ["/v1/models/probe", "/monitoring/prometheus/metrics", "/healthz/../v1/models/probe", "/"]
+    "path", ["/v1/models/probe", "/monitoring/prometheus/metrics", "/healthz/../v1/models/probe", "/status.json"]
 )
 def test_rest_requests_need_a_token(rest, path, headers):
     answer = rest.get(path, headers=headers)
 
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert "Bearer TOKEN" in answer.json()["error"]
+
+
+def test_the_page_needs_no_token_to_ask_for_one_and_shows_nothing_without(rest):
+    page = rest.get("/")
+
+    assert page.status_code == 200
+    assert '<input id="token" type="password"' in page.text
+    assert "probe" not in page.text
+    assert "form-action 'none'" in page.headers["content-security-policy"]  # the token goes into requests only
+    shown = rest.get("/status.json", headers={"Authorization": "Bearer first"})
+    assert shown.json()["models"][0]["name"] == "probe"
 
 
 def test_a_browser_may_ask_without_a_token_whether_it_may_send_one(rest):
@@ -207,3 +218,10 @@ def test_new_tokens_are_in_force_without_a_restart_and_old_ones_are_not(channel_
     while rest.get("/v1/models/probe", headers={"Authorization": "Bearer first"}).status_code == 401:
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
+
+
+def test_a_drain_cuts_off_what_idles_over_tls_without_a_complaint(server, rest):  # the last one: it ends the server
+    assert rest.get("/healthz").status_code == 200  # from here on the connection idles
+
+    assert server.stop() == 0
+    assert " ERROR uvicorn" not in server.stderr_text()
