@@ -3,6 +3,7 @@
 import gzip
 import json
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -359,6 +360,40 @@ def test_a_server_with_all_its_models_is_ready(client):
     assert answer.status_code == 200
     names = ("probe", "team/probe", "parse", "image_like")
     assert answer.json() == {"ready": True, "reason": "", "models": dict.fromkeys(names, True)}
+
+
+def test_a_server_is_not_ready_before_its_model_has_loaded(tmp_path, probe_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "probe" / "1").mkdir(parents=True)  # a copy that has only begun
+    flags = [f"--rest_api_port={port}", f"--model_base_path={tmp_path / 'probe'}", "--model_name=probe"]
+    command = [sys.executable, "-m", "ace_server", "--host=127.0.0.1", "--port=0", *flags]
+    command += ["--load_retry_interval_micros=100000", "--max_num_load_retries=1000"]
+    with subprocess.Popen(command) as server, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        try:
+            wait_until(lambda: is_listening(port))
+            alive, loading = client.get("/healthz"), client.get("/readyz")
+            shutil.copytree(probe_path, tmp_path / "probe" / "1", dirs_exist_ok=True)
+            wait_until(lambda: client.get("/readyz").status_code == 200)
+        finally:
+            server.terminate()
+
+    assert alive.status_code == 200
+    assert (loading.status_code, loading.json()["reason"]) == (503, "not loaded and warmed yet: probe")
+    assert loading.json()["models"] == {"probe": False}
+
+
+def is_listening(port):
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(holds, timeout_s=60):
+    deadline_s = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > deadline_s:
+            raise TimeoutError
+        time.sleep(0.05)
 
 
 def test_draining_refuses_new_calls_and_answers_those_under_way(serve, models):
