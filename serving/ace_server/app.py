@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from .security import Security
 from .servable import SessionSettings
 from .session_config import runs_spread, session_config
 from .status_page import StatusPage
+from .tracing import new_spans
 
 _log = logging.getLogger(__name__)
 _PREDICTION_SERVICE = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"]
@@ -83,7 +85,8 @@ async def serve(options: Options) -> int:
     packed_outputs = options.enable_serialization_as_tensor_content
     inference = Inference(manager.catalog, batcher, metrics.calls, request_log, packed_outputs=packed_outputs)
     security = Security(options)
-    observer = Observer(options.access_log_sampling_rate)
+    spans = new_spans(os.environ)
+    observer = Observer(options.access_log_sampling_rate, spans)
     api = _rest_api(options, parts)
     rest = RestServer(api.app, options, security, observer, flush_s=_FLUSH_S) if api else None
     answers = GrpcAnswers(observer)
@@ -129,6 +132,8 @@ async def serve(options: Options) -> int:
             await admin.stop(_FLUSH_S)
         await server.stop(_FLUSH_S)
         await request_log.close()
+        if spans:
+            await spans.close()
     return 1 if unanswered else 0
 
 

@@ -26,7 +26,7 @@ class GrpcAnswers:
 
     async def give(self, method: str, request: Any, context: Context, answer: Awaitable[_Response]) -> _Response:
         """The answer; or the call's end with the code and message of the CallError that is raised instead."""
-        call = calls.begin(method, _request_id(context))
+        call = self._observer.began(method, dict(context.invocation_metadata() or ()))
         trailing = (calls.REQUEST_ID, call.request_id)
         context.set_trailing_metadata((trailing,))
         status, response = "CANCELLED", None  # where neither answer nor error comes, the caller has gone
@@ -45,10 +45,6 @@ class GrpcAnswers:
             raise
         finally:
             self._observer.ended(call, status, lambda: _details(request, response, context), failed=response is None)
-
-
-def _request_id(context: Context) -> str:
-    return next((str(value) for key, value in context.invocation_metadata() or () if key == calls.REQUEST_ID), "")
 
 
 def _pushback(error: CallError) -> tuple[tuple[str, str], ...]:

@@ -119,7 +119,7 @@ class Inference:
 
     async def _run(self, api: str, servable: Servable, bound: _Bound) -> list[Array]:
         if call := calls.current():
-            call.served_by(servable.name, servable.version, _rows(bound))
+            call.served_by(servable.name, servable.version, bound.signature_name, _rows(bound))
         started_s = time.perf_counter()
         values = await self._batcher.run(servable, bound.feeds, list(bound.fetches.values()))
         self._metrics.in_runtime(servable.name, api, time.perf_counter() - started_s)

@@ -15,7 +15,7 @@ _PLAIN = re.compile(r"[^\s\"=]+")
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level, logger, message; then the record's fields, and the id of the call that it was written in."""
+    """Time, level, logger, message; then the record's fields, and the ids of the call that it was written in."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -44,9 +44,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What was logged with `extra={"fields": {...}}`, and the current call's id."""
+    """What was logged with `extra={"fields": {...}}`, and the current call's ids."""
     call = calls.current()
-    return {**({"request_id": call.request_id} if call else {}), **getattr(record, "fields", {})}
+    ids = {"request_id": call.request_id, "trace_id": call.trace_id} if call else {}
+    return {**{name: value for name, value in ids.items() if value}, **getattr(record, "fields", {})}
 
 
 def _quoted(value: object) -> str:

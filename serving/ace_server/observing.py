@@ -1,29 +1,42 @@
-"""What is told of calls when they end, whatever their transport, and REST requests observed from outside."""
+"""What is told of calls when they begin and end, whatever their transport, and REST requests observed from outside."""
 
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import calls
 
+if TYPE_CHECKING:
+    from .spans import Spans
+
 _access_log = logging.getLogger("ace_server.access")
 
 
 @dataclass(frozen=True)
 class Observer:
-    """What is told of a call when it ends."""
+    """What is told of a call when it begins, and when it ends."""
 
     access_log_sampling_rate: float = 0.0  # share of calls; of those that failed all, where it is not 0
+    spans: "Spans | None" = None
+
+    def began(self, method: str, headers: Mapping[str, str | bytes]) -> calls.Account:
+        """The account of a call that begins, current in this task from now on."""
+        call = calls.begin(method, headers)
+        if self.spans:
+            self.spans.begin(call, headers)
+        return call
 
     def ended(self, call: calls.Account, status: str, details: Callable[[], dict[str, Any]], *, failed: bool) -> None:
         """A call has ended; `details` is asked for what is known only of this transport, where it is needed."""
         ended_s = time.monotonic()
+        if self.spans:
+            self.spans.end(call, status, ended_s)
         if self.access_log_sampling_rate and (failed or random.random() < self.access_log_sampling_rate):
             _access_log.info("%s", call.method, extra={"fields": {**_fields(call, ended_s, status), **details()}})
 
@@ -53,7 +66,7 @@ class RestObserver:
         """One request, as ASGI has it."""
         headers = Headers(scope=scope)
         method = f"{scope['method']} {scope['raw_path'].decode('latin-1')}"
-        call = calls.begin(method, headers.get(calls.REQUEST_ID, ""))
+        call = self._observer.began(method, headers)
         status, sent_bytes = 0, 0
 
         async def send_on(message: Message) -> None:

@@ -82,6 +82,22 @@ def test_a_grpc_call_is_logged_under_the_id_that_it_came_with(server, stub):
     assert entry["peer"].startswith("ipv4:127.0.0.1:")
 
 
+def test_a_call_of_a_trace_is_logged_with_the_traces_id(server, stub, client):
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    header = ("traceparent", f"00-{trace_id}-00f067aa0ba902b7-01")
+    predict(stub, TOKEN, header, ("x-request-id", "traced"))
+    client.get("/v1/models/probe", headers=[header, ("x-request-id", "web-traced")])
+
+    assert (logged(server, "traced")["trace_id"], logged(server, "web-traced")["trace_id"]) == (trace_id, trace_id)
+
+
+@pytest.mark.parametrize("traceparent", ["", f"00-{0:032x}-00f067aa0ba902b7-01", "00-4bf92f3577b34da6-01"])
+def test_a_call_of_no_trace_is_logged_without_one(server, stub, traceparent):
+    request_id, _ = predict(stub, TOKEN, ("traceparent", traceparent))
+
+    assert "trace_id" not in logged(server, request_id)
+
+
 @pytest.mark.parametrize("sent", [[], [("x-request-id", "two words")], [("x-request-id", "long" * 100)]])
 def test_a_call_without_a_sane_id_is_given_one(server, stub, sent):
     request_id, _ = predict(stub, TOKEN, *sent)
