@@ -125,6 +125,7 @@ protos: $(STAMP) ## generate the message classes from the .proto files
 lock: $(STAMP) ## resolve the files under requirements/ anew from pyproject.toml
 	$(COMPILE) --extra dev --upgrade -o requirements/dev.txt
 	$(COMPILE) --extra bench --constraint requirements/dev.txt --upgrade -o requirements/bench.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra server --extra otel --extra ray -o requirements/ray.txt
 
 clean: ## remove the environment, caches and everything under runs/
 	rm -rf $(VENV) $(BENCH) runs build dist .mypy_cache .pytest_cache .ruff_cache
