@@ -1,5 +1,6 @@
 """What HandleReloadConfigRequest may do: where models may come from, and on which port it is answered."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -52,7 +53,7 @@ def model_roots(options: Options, models: Mapping[str, ModelConfig]) -> tuple[Pa
     for root in asked_for:
         if not root.is_absolute():
             raise StartError(f"--model_roots holds {root}, which is not absolute. Write {root.resolve()}.")
-    base_paths = [model.base_path.resolve() for model in models.values()]
+    base_paths = [Path(os.path.realpath(model.base_path)) for model in models.values()]  # links in a circle, too
     beside = [path if path.parent == path.parent.parent else path.parent for path in base_paths]
     return tuple(root.resolve() for root in asked_for) or tuple(beside)
 
@@ -73,7 +74,7 @@ def check_request_log(model: ModelConfig, roots: tuple[Path, ...], *, before: Re
     """A reload may leave a model's request log where it is, or put it beside models: it does not write elsewhere."""
     if model.logging is None or (before and before.prefix == model.logging.prefix):
         return
-    if not any(Path(model.logging.prefix).resolve().is_relative_to(root) for root in roots):
+    if not any(Path(model.logging.prefix).parent.resolve().is_relative_to(root) for root in roots):
         raise PermissionDenied(
             f"A reload cannot begin to log requests for model {model.name} to {model.logging.prefix}. "
             "Name that file in the --model_config_file, or one in the folders that reloads may load from."

@@ -60,6 +60,7 @@ def test_a_config_says_how_much_is_logged_and_where(tmp_path):
         (1.0, {}, "absolute path"),
         (1.0, {"filename_prefix": "log"}, "absolute path"),
         (1.0, {"filename_prefix": "/nowhere/log"}, "exists"),
+        (1.0, {"filename_prefix": f"/{'long' * 100}/log"}, "exists"),
         (1.0, {"filename_prefix": "/tmp/log", "type": "kafka"}, "kafka"),
     ],
 )
