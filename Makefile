@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 BENCH := .venv-bench
+GPU := .venv-gpu
 
 COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --generate-hashes \
   --no-emit-index-url --no-annotate --custom-compile-command "make lock"
@@ -24,7 +25,7 @@ USERS ?= 8
 SECONDS ?= 20
 MINUTES ?= 10
 
-.PHONY: help setup demo test fuzz tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format train evaluate export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test fuzz tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format gpu-check train evaluate export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -109,13 +110,16 @@ detect: $(STAMP) ## ask SERVER about the images under IMAGES
 loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 SECONDS=20)
 	$(BIN)/python -m ace_loadtest $(SERVER) --users $(USERS) --seconds $(SECONDS) --images $(IMAGES)
 
+gpu-check: $(GPU)/.requirements ## images/s and latency of the export on this machine's GPU, by precision, XLA and batch, into runs/gpu.json (15 minutes)
+	$(GPU)/bin/python export/benchmarks/gpu.py $(ARGS)
+
 bench-inference: $(BENCH)/.requirements ## CPU-ms an image: Keras, SavedModel, export, ONNX Runtime, interleaved (ARGS=--profile: by operation)
 	$(BENCH)/bin/python export/benchmarks/inference.py $(ARGS)
 
-$(BENCH)/.requirements: requirements/bench.txt pyproject.toml
-	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
-	$(BENCH)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+.venv-%/.requirements: requirements/%.txt pyproject.toml
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 protos: $(STAMP) ## generate the message classes from the .proto files
@@ -125,8 +129,9 @@ protos: $(STAMP) ## generate the message classes from the .proto files
 lock: $(STAMP) ## resolve the files under requirements/ anew from pyproject.toml
 	$(COMPILE) --extra dev --upgrade -o requirements/dev.txt
 	$(COMPILE) --extra bench --constraint requirements/dev.txt --upgrade -o requirements/bench.txt
-	$(COMPILE) --constraint requirements/dev.txt --extra server --extra otel --extra ray -o requirements/ray.txt
+	$(COMPILE) --extra export --extra gpu --extra build --constraint requirements/dev.txt -o requirements/gpu.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra server --extra otel --extra ray --extra build -o requirements/ray.txt
 
 clean: ## remove the environment, caches and everything under runs/
-	rm -rf $(VENV) $(BENCH) runs build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-* runs build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

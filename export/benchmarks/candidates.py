@@ -118,7 +118,7 @@ def prepare(source: Path | None, folder: Path) -> tuple[int, int]:
     with quiet_start():
         import keras
         import tensorflow as tf
-    model = keras.saving.load_model(source, compile=False) if source else _xception()
+    model = keras.saving.load_model(source, compile=False) if source else xception()
     model.save(folder / MODEL)
     size = int(model.inputs[0].shape[1])
 
@@ -136,7 +136,7 @@ def prepare(source: Path | None, folder: Path) -> tuple[int, int]:
     return size, model.count_params()
 
 
-def _xception() -> Any:
+def xception() -> Any:
     """Keras's Xception with one logit, random weights and batch norms of random statistics, answering 0.5 to noise."""
     import keras
     from keras import layers
