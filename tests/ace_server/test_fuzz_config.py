@@ -13,7 +13,7 @@ from ace_server import text_files
 from ace_server.bearer_tokens import read_tokens
 from ace_server.config import read_batching_parameters
 from ace_server.errors import StartError
-from ace_server.followed_file import FollowedFile
+from ace_server.followed_file import text_reader
 from ace_server.model_config import read_model_config
 from ace_server.monitoring_config import read_metrics_path
 from ace_server.protos import batching_parameters_pb2, monitoring_config_pb2, ssl_config_pb2
@@ -24,8 +24,8 @@ FILES = {
     "batching": (read_batching_parameters, batching_parameters_pb2.BatchingParameters),
     "monitoring": (read_metrics_path, monitoring_config_pb2.MonitoringConfig),
     "session": (lambda path: text_files.read(path, config_pb2.ConfigProto()), config_pb2.ConfigProto),
-    "tls": (lambda path: FollowedFile(path, read_certificates), ssl_config_pb2.SSLConfig),
-    "tokens": (lambda path: FollowedFile(path, read_tokens), ssl_config_pb2.SSLConfig),
+    "tls": (text_reader(read_certificates), ssl_config_pb2.SSLConfig),
+    "tokens": (text_reader(read_tokens), ssl_config_pb2.SSLConfig),
 }
 WHOLE = {
     "models": """model_config_list { config {
