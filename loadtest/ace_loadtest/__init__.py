@@ -1,6 +1,21 @@
 """Load on a served detector, and a report that says what it showed."""
 
-from .errors import LoadTestError, NoImages, NotWritable, TargetNotReady
-from .plan import Plan
+from .errors import BadTrace, GeneratorDied, LoadTestError, NoImages, NotWritable, TargetNotReady
+from .loads import Closed, Open, Replay
+from .payload import Mix
+from .plan import Plan, Target
 
-__all__ = ["LoadTestError", "NoImages", "NotWritable", "Plan", "TargetNotReady"]
+__all__ = [
+    "BadTrace",
+    "Closed",
+    "GeneratorDied",
+    "LoadTestError",
+    "Mix",
+    "NoImages",
+    "NotWritable",
+    "Open",
+    "Plan",
+    "Replay",
+    "Target",
+    "TargetNotReady",
+]

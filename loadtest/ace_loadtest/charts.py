@@ -1,17 +1,15 @@
 """The pictures of a report, as SVG."""
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from .samples import OK, Sample
+from .samples import Floats, Samples
 from .summary import PERCENTILES, latency_figures
 
 _STYLE: dict[Any, Any] = {
@@ -37,11 +35,11 @@ _WINDOWS = 40
 
 
 @rc_context(_STYLE)
-def latency_over_time(samples: Sequence[Sample], duration_s: float) -> str:
+def latency_over_time(samples: Samples, duration_s: float) -> str:
     """Percentiles of the answers of each short window, errors as red marks, a new version as a dashed line."""
     figure, axes = _figure("seconds since the load began", "latency, ms")
     edges = _edges(duration_s)
-    answered = [sample for sample in samples if sample.status == OK]
+    answered = samples[samples.ok]
     windows = _by_window(answered, edges)
     for percent, colour in zip(PERCENTILES, _BLUES, strict=True):
         values = [latency_figures(window)[f"p{percent}"] if window.size else np.nan for window in windows]
@@ -55,15 +53,16 @@ def latency_over_time(samples: Sequence[Sample], duration_s: float) -> str:
 
 
 @rc_context(_STYLE)
-def answers_over_time(samples: Sequence[Sample], duration_s: float) -> str:
+def answers_over_time(samples: Samples, duration_s: float) -> str:
     """Answers a second in each short window, by the version that gave them, and errors on top."""
     figure, axes = _figure("seconds since the load began", "answers a second")
     edges = _edges(duration_s)
-    versions = sorted({sample.version for sample in samples if sample.version is not None})
+    answered, failed = samples[samples.ok].rows, samples[~samples.ok].rows["ended_s"]
+    versions = np.unique(answered["version"]).tolist()
     colours = [_VERSIONS[position % len(_VERSIONS)] for position in range(len(versions))]
-    groups = [[each.end_s for each in samples if each.status == OK and each.version == one] for one in versions]
+    groups = [answered["ended_s"][answered["version"] == one] for one in versions]
     labels = [f"version {version}" for version in versions]
-    if failed := [sample.end_s for sample in samples if sample.status != OK]:
+    if failed.size:
         groups, labels, colours = [*groups, failed], [*labels, "errors"], [*colours, _RED]
     bottom = np.zeros(len(edges) - 1)
     for group, label, colour in zip(groups, labels, colours, strict=True):
@@ -76,13 +75,12 @@ def answers_over_time(samples: Sequence[Sample], duration_s: float) -> str:
 
 
 @rc_context(_STYLE)
-def histogram(latencies_ms: Sequence[float]) -> str:
+def histogram(latencies_ms: Floats) -> str:
     """How many answers took how long, on a logarithmic scale, with the percentiles marked."""
     figure, axes = _figure("latency, ms", "answers")
-    values = np.array(latencies_ms)
-    low, high = values.min() / 1.05, values.max() * 1.05
-    axes.hist(values, np.geomspace(low, high, 41).tolist(), color="#93c5fd", edgecolor="white", linewidth=0.5)
-    figures = latency_figures(values)
+    low, high = latencies_ms.min() / 1.05, latencies_ms.max() * 1.05
+    axes.hist(latencies_ms, np.geomspace(low, high, 41).tolist(), color="#93c5fd", edgecolor="white", linewidth=0.5)
+    figures = latency_figures(latencies_ms)
     for name, colour in (("p50", "#1d4ed8"), ("p95", "#f59e0b"), ("p99", _RED)):
         axes.axvline(figures[name], color=colour, linewidth=1.5, label=f"{name}  {figures[name]:.3g} ms")
     axes.set_xscale("log")
@@ -103,27 +101,26 @@ def _figure(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _edges(duration_s: float) -> npt.NDArray[np.float64]:
+def _edges(duration_s: float) -> Floats:
     return np.linspace(0, duration_s, min(_WINDOWS, max(4, round(duration_s * 2))) + 1)
 
 
-def _by_window(samples: Sequence[Sample], edges: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
-    latencies_ms = np.array([sample.latency_ms for sample in samples])
-    windows = np.digitize([sample.end_s for sample in samples], edges[1:-1])
+def _by_window(samples: Samples, edges: Floats) -> list[Floats]:
+    latencies_ms = samples.latency_ms()
+    windows = np.digitize(samples.rows["ended_s"], edges[1:-1])
     return [latencies_ms[windows == window] for window in range(len(edges) - 1)]
 
 
-def _mark_errors(axes: Axes, samples: Sequence[Sample]) -> None:
-    failed = [sample for sample in samples if sample.status != OK]
-    if failed:
-        axes.plot([each.end_s for each in failed], [each.latency_ms for each in failed], "x", color=_RED, label="error")
+def _mark_errors(axes: Axes, samples: Samples) -> None:
+    failed = samples[~samples.ok]
+    if len(failed):
+        axes.plot(failed.rows["ended_s"], failed.latency_ms(), "x", color=_RED, label="error")
 
 
-def _mark_versions(axes: Axes, answered: Sequence[Sample]) -> None:
-    first_s: dict[int | None, float] = {}
-    for sample in sorted(answered, key=lambda sample: sample.end_s):
-        first_s.setdefault(sample.version, sample.end_s)
-    for version, end_s in list(first_s.items())[1:]:
+def _mark_versions(axes: Axes, answered: Samples) -> None:
+    versions = np.unique(answered.rows["version"])
+    firsts = [float(answered.rows["ended_s"][answered.rows["version"] == version].min()) for version in versions]
+    for end_s, version in sorted(zip(firsts, versions.tolist(), strict=True))[1:]:
         axes.axvline(end_s, color="#5b6472", linestyle="--", linewidth=1.2, label=f"version {version} begins")
 
 

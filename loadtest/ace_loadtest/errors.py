@@ -2,21 +2,31 @@
 
 LoadTestError
 ├── NoImages        the folder is not there or holds no image files
+├── BadTrace        the trace cannot be read or holds no times
 ├── TargetNotReady  no server, no such model, or no answer to the first request
+├── GeneratorDied   a process that made load ended before its time
 └── NotWritable     there is no place for the report
 """
 
 
 class LoadTestError(Exception):
-    """A load test that cannot begin."""
+    """A load test that cannot begin, or that nothing came of."""
 
 
 class NoImages(LoadTestError):
     """Nothing to send."""
 
 
+class BadTrace(LoadTestError):
+    """Nothing to replay."""
+
+
 class TargetNotReady(LoadTestError):
     """Nobody who would answer."""
+
+
+class GeneratorDied(LoadTestError):
+    """What was to be measured by it was not."""
 
 
 class NotWritable(LoadTestError):

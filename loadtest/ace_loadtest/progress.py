@@ -4,14 +4,15 @@ from typing import TextIO
 
 import numpy as np
 
-from .samples import OK, Recorder
+from .samples import Recorder
 
 _BAR_CELLS = 20
+_LATEST = 10_000  # requests that the median is of
 
 
-def show(recorder: Recorder, seconds: float, stream: TextIO) -> None:
+def show(recorder: Recorder, elapsed_s: float, seconds: float, stream: TextIO) -> None:
     """Writes the line: over the last one on a terminal, below it elsewhere."""
-    text = line(recorder, seconds)
+    text = line(recorder, elapsed_s, seconds)
     stream.write(f"\r{text}\x1b[K" if stream.isatty() else f"{text}\n")
     stream.flush()
 
@@ -22,14 +23,15 @@ def end(stream: TextIO) -> None:
         stream.write("\n")
 
 
-def line(recorder: Recorder, seconds: float) -> str:
-    """How far, how many requests, how many answers a second, their median latency in ms, and how many errors."""
-    elapsed_s = min(recorder.elapsed_s(), seconds)
+def line(recorder: Recorder, elapsed_s: float, seconds: float) -> str:
+    """How far, how many requests, how many answers a second, the latest ones' median in ms, and how many errors."""
+    elapsed_s = min(elapsed_s, seconds)
     cells = round(_BAR_CELLS * elapsed_s / seconds)
-    latencies_ms = [sample.latency_ms for sample in recorder.samples if sample.status == OK]
-    p50 = f"{np.median(latencies_ms):.0f} ms" if latencies_ms else "–"
-    errors = len(recorder.samples) - len(latencies_ms)
+    latest = recorder.samples(max(len(recorder) - _LATEST, 0))
+    latencies_ms = latest[latest.ok].latency_ms()
+    p50 = f"{np.median(latencies_ms):.0f} ms" if latencies_ms.size else "–"
+    rate = recorder.ok / elapsed_s if elapsed_s else 0.0
     return (
-        f"{'█' * cells:░<{_BAR_CELLS}} {elapsed_s:.0f}/{seconds:.0f} s  {len(recorder.samples):,} requests  "
-        f"{len(latencies_ms) / elapsed_s:.1f}/s  p50 {p50}  {errors} errors"
+        f"{'█' * cells:░<{_BAR_CELLS}} {elapsed_s:.0f}/{seconds:.0f} s  {len(recorder):,} requests  "
+        f"{rate:.1f}/s  p50 {p50}  {len(recorder) - recorder.ok} errors"
     )

@@ -1,11 +1,11 @@
-"""What is kept of a run: `report.html` for people, `report.json` for programs."""
+"""What is kept of a run: `report.html` for people, `report.json` for programs, `samples.csv` and histograms for all."""
 
 import base64
 import json
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
@@ -13,15 +13,15 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from . import charts
+from . import charts, histograms
+from .loads import Closed
 from .plan import Plan
-from .samples import OK, Recording, Sample
-from .summary import Summary, summarize
+from .recording import Recording
+from .samples import Samples
+from .summary import BUSY, Summary, summarize
 
-_BUSY = 0.9  # processor seconds a second from which this single-threaded generator measures itself
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """A run's figures and its samples, with all that is needed to read them."""
 
@@ -29,13 +29,22 @@ class Report:
     recording: Recording
     started_at: datetime
 
-    @property
+    @cached_property
     def summary(self) -> Summary:
         """The figures."""
-        return summarize(self.recording.samples, self.recording.duration_s)
+        return summarize(self.plan, self.recording)
 
     def write(self, folder: Path) -> Path:
-        """The path of `report.html`, which it writes into the folder together with `report.json`."""
+        """The path of `report.html`, which it writes into the folder, and with it the others.
+
+        `report.json` has all figures, `samples.csv` every request, those of the warm-up too; `intended.hlog` and
+        `sent.hlog` are HdrHistogram logs of the answers' latencies after the warm-up.
+        """
+        self.recording.samples.write_csv(folder / "samples.csv")
+        measured = self.recording.samples.between(self.plan.warm_up_s)
+        for origin in ("intended", "sent"):
+            histogram = histograms.histogram(measured[measured.ok].latency_ms(origin))
+            histograms.write(folder / f"{origin}.hlog", self.recording.until_s, histogram)
         (folder / "report.json").write_text(json.dumps(self.as_json(), indent=2) + "\n", encoding="utf-8")
         page = folder / "report.html"
         page.write_text(self.as_html(), encoding="utf-8")
@@ -43,18 +52,27 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """All figures, and how they came about."""
+        plan, load = self.plan, self.plan.load
         return {
             "complete": self.recording.complete,
             "started_at": self.started_at.isoformat(timespec="seconds"),
-            "target": self.plan.target,
-            "model": self.plan.model,
-            "images": str(self.plan.images),
-            "loop": "closed",
-            "users": self.plan.users,
-            "seconds": self.plan.seconds,
-            "deadline_s": self.plan.deadline_s,
+            "target": plan.targets[0].address,
+            "targets": [str(target) for target in plan.targets],
+            "model": plan.targets[0].model,
+            "images": str(plan.images),
+            "loop": "open" if plan.is_open else "closed",
+            "load": str(load),
+            "users": load.users if isinstance(load, Closed) else None,
+            "seconds": load.seconds,
+            "seed": plan.seed,
+            "deadline_s": plan.deadline_s,
+            "channels": plan.channels,
+            "images_a_request": str(plan.mix.images),
+            "bad_share": plan.mix.bad,
+            "unique_bytes": plan.mix.unique,
             **self.summary.as_json(),
-            "generator_busy": self.recording.generator_busy,
+            "generator_busy": max((each.busy for each in self.recording.generators), default=0.0),
+            "generators": [asdict(each) for each in self.recording.generators],
             "machine": _machine(),
             "software": _software(),
         }
@@ -68,16 +86,16 @@ class Report:
         return environment.get_template("report.html").render(
             report=self.as_json(),
             began=self.started_at.strftime("%Y-%m-%d %H:%M:%S %Z"),
-            busy=self.recording.generator_busy >= _BUSY,
-            pictures=_pictures(self.recording.samples, self.recording.duration_s),
+            busy=any(each.busy >= BUSY for each in self.recording.generators),
+            pictures=_pictures(self.recording.samples, self.plan.warm_up_s + self.summary.duration_s),
         )
 
 
-def _pictures(samples: Sequence[Sample], duration_s: float) -> list[tuple[str, str]]:
+def _pictures(samples: Samples, duration_s: float) -> list[tuple[str, str]]:
     drawn = [("Latency over time", charts.latency_over_time(samples, duration_s))]
     drawn.append(("Answers over time", charts.answers_over_time(samples, duration_s)))
-    if latencies_ms := [sample.latency_ms for sample in samples if sample.status == OK]:
-        drawn.append(("Distribution of latencies", charts.histogram(latencies_ms)))
+    if samples.ok.any():
+        drawn.append(("Distribution of latencies", charts.histogram(samples[samples.ok].latency_ms())))
     return [(title, base64.b64encode(svg.encode()).decode()) for title, svg in drawn]
 
 
