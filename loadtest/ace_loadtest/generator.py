@@ -89,8 +89,10 @@ class LoadGenerator:
         self._stopped.set()
 
     def set_users(self, users: int) -> None:
-        """So many callers from now on, in a closed loop that runs."""
+        """So many callers from now on, in a closed loop; in one that does not run yet, once it does."""
         self._users = users
+        if not self._begin_s or self.plan.is_open:
+            return
         for place in set(range(users)) - self._calling:
             self._calling.add(place)
             self._spawn(self._caller(place))

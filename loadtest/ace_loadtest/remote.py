@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from . import frames
@@ -27,6 +28,11 @@ class Remote:
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
 
+    @property
+    def pid(self) -> int:
+        """Of the sender's process."""
+        return self._process.pid
+
     def begin(self) -> None:
         """The load is to begin now."""
         self._write(frames.frame(frames.BEGIN))
@@ -44,6 +50,9 @@ class Remote:
         self._listening.join(timeout_s)
         self._process.kill()
         self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):  # what was last written to it is not wanted any more
+                pipe.close()  # type: ignore[union-attr] # a pipe, as was asked for
 
     def _write(self, content: bytes) -> None:
         try:

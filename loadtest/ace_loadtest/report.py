@@ -99,7 +99,9 @@ def _pictures(samples: Samples, duration_s: float) -> list[tuple[str, str]]:
     return [(title, base64.b64encode(svg.encode()).decode()) for title, svg in drawn]
 
 
-def _milliseconds(value: float) -> str:
+def _milliseconds(value: float | None) -> str:
+    if value is None:
+        return "?"
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 

@@ -7,6 +7,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from ace_loadtest.arrivals import constant, draw
+
 LOCUSTFILE = Path(__file__).parents[2] / "loadtest" / "locustfile.py"
 LOCUST = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE)]
 
@@ -42,6 +44,46 @@ def test_locusts_own_page_starts_the_users(stub_address, images):
     assert statistics["fail_ratio"] == 0
 
 
+def test_workers_make_their_parts_of_one_open_load(stub_address, images, tmp_path):
+    load = ("--rate=100", "--seconds=2", "--seed=4", "--images", str(images), "--out", str(tmp_path))
+    master, *workers = distributed(*load, "--headless", "--expect-workers=2", "--host", stub_address)
+    _, error = master.communicate(timeout=60)
+    for worker in workers:
+        worker.communicate(timeout=60)
+
+    kept = json.loads((tmp_path / "report.json").read_text())
+    generators = [row.rsplit(",", 1)[1] for row in (tmp_path / "samples.csv").read_text().splitlines()[1:]]
+    assert kept["requests"] == draw(constant(100, 2), seed=4).size, error
+    assert kept["complete"]
+    assert abs(generators.count("0") - generators.count("1")) <= 1
+    assert kept["errors"] == {}
+
+
+def test_a_worker_that_dies_is_shown_and_what_it_measured_is_kept(stub_address, images, tmp_path):
+    load = ("--rate=100", "--seconds=5", "--images", str(images), "--out", str(tmp_path))
+    master, *workers = distributed(*load, "--headless", "--expect-workers=2", "--host", stub_address)
+    wait_for_line(master, "Predict")
+    workers[0].kill()
+    _, error = master.communicate(timeout=60)
+    for worker in workers:
+        worker.communicate(timeout=60)
+
+    kept = json.loads((tmp_path / "report.json").read_text())
+    generators = [row.rsplit(",", 1)[1] for row in (tmp_path / "samples.csv").read_text().splitlines()[1:]]
+    assert "was lost: its worker was not heard of any more" in kept["invalid"][0], error
+    assert kept["lateness"]["unsent"] > 0
+    assert set(generators) == {"0", "1"}
+
+
+def test_a_target_that_does_not_answer_ends_locust_with_clear_words(images, tmp_path):
+    options = ["--headless", "--rate=10", "--images", str(images), "--out", str(tmp_path), "--host=127.0.0.1:1"]
+
+    run = subprocess.run([*LOCUST, *options], capture_output=True, text=True, timeout=60)
+
+    assert "Asking detector at 127.0.0.1:1 failed with UNAVAILABLE" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_folder_without_images_ends_locust_with_one_line(tmp_path):
     run = subprocess.run(
         [*LOCUST, "--headless", "--host=127.0.0.1:1", "--images", str(tmp_path)],
@@ -53,6 +95,25 @@ def test_a_folder_without_images_ends_locust_with_one_line(tmp_path):
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith(f"locust: {tmp_path} holds no image")
     assert "Traceback" not in run.stderr
+
+
+def distributed(*flags: str) -> list[subprocess.Popen]:
+    """A master with these flags and two workers."""
+    port = f"{free_port()}"
+    images = flags[flags.index("--images") : flags.index("--images") + 2]
+    commands = [
+        [*LOCUST, "--master", "--master-bind-port", port, *flags],
+        *[[*LOCUST, "--worker", "--master-port", port, "--master-host=127.0.0.1", *images]] * 2,
+    ]
+    return [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands
+    ]
+
+
+def wait_for_line(process: subprocess.Popen, text: str) -> None:
+    """Returns once the process has printed a line with the text to its standard output."""
+    while text not in (line := process.stdout.readline()):
+        assert line, process.stderr.read()
 
 
 def free_port() -> int:

@@ -7,11 +7,13 @@ import sys
 import pytest
 
 from ace_loadtest.__main__ import main
+from ace_loadtest.arrivals import constant, draw
+from ace_loadtest.commands.arguments import profile_of
 
 
 @pytest.fixture
 def start():
-    """Starts `python -m ace_loadtest`, in a process of its own: Locust changes the standard library of its process."""
+    """Starts `python -m ace_loadtest`, in a process of its own: it is sent signals, and its memory is frozen."""
     processes = []
 
     def start(*arguments: object) -> subprocess.Popen[str]:
@@ -58,8 +60,50 @@ def test_a_new_version_takes_over_under_load_without_an_error(start, serve, dete
     assert sorted(kept["versions"]) == ["1", "2"]
 
 
+def test_an_open_loop_sends_what_was_drawn_and_leaves_every_request_on_disk(start, stub_address, images, tmp_path):
+    flags = ("--rate=100", "--seconds=2", "--warm-up=0.5", "--images", images, "--out", tmp_path, "--seed=3")
+    process = start(stub_address, *flags, "--images-a-request=1=1,3=1", "--bad=0.1")
+    process.communicate(timeout=60)
+
+    kept = json.loads((tmp_path / "report.json").read_text())
+    lines = (tmp_path / "samples.csv").read_text().splitlines()[1:]
+    assert kept["loop"] == "open"
+    assert len(lines) == draw(constant(100, 2), seed=3).size == kept["requests"] + kept["warm_up_requests"]
+    assert kept["lateness"]["planned"] == kept["requests"]
+    assert kept["errors"] == {}
+
+
+def test_a_recorded_run_can_be_made_again(start, stub_address, images, tmp_path):
+    (tmp_path / "trace").write_text("".join(f"{number / 50}\n" for number in range(50)))
+    process = start(stub_address, "--trace", tmp_path / "trace", "--speed=2", "--images", images, "--out", tmp_path)
+    process.communicate(timeout=60)
+
+    kept = json.loads((tmp_path / "report.json").read_text())
+    assert (kept["requests"], kept["seconds"]) == (50, pytest.approx(0.5))
+
+
+def test_versions_and_labels_are_asked_by_their_shares(start, stub_address, images, tmp_path):
+    process = start(stub_address, "--users=2", "--seconds=1", "--ask=7=1,9=1", "--images", images, "--out", tmp_path)
+    process.communicate(timeout=60)
+
+    kept = json.loads((tmp_path / "report.json").read_text())
+    assert sorted(kept["versions"]) == ["7", "9"]
+    assert kept["targets"] == [f"detector version {version} at {stub_address}" for version in (7, 9)]
+
+
+def test_the_self_test_says_the_generators_own_limit(start):
+    process = start("--self-test", "--seconds=0.3", "--draw=32x32.jpg")
+    printed, _ = process.communicate(timeout=120)
+
+    found = json.loads(printed)
+    assert process.returncode == 0
+    assert found["closed_loop_per_s"] > 0
+    assert found["processor_ms_a_request"] > 0
+    assert "open_loop_per_s" in found
+
+
 def test_errors_are_counted_by_status(start, serve_stub, images, tmp_path):
-    process = start(serve_stub(refuse_every=4), "--users=2", "--seconds=1", "--images", images, "--out", tmp_path)
+    process = start(serve_stub("--fail-every=4"), "--users=2", "--seconds=1", "--images", images, "--out", tmp_path)
     process.communicate(timeout=60)
 
     kept = json.loads((tmp_path / "report.json").read_text())
@@ -70,7 +114,7 @@ def test_errors_are_counted_by_status(start, serve_stub, images, tmp_path):
 
 
 def test_a_load_without_one_answer_is_exit_status_1(start, serve_stub, images, tmp_path):
-    process = start(serve_stub(refuse_after=1), "--users=2", "--seconds=1", "--images", images, "--out", tmp_path)
+    process = start(serve_stub("--fail-after=2"), "--users=2", "--seconds=1", "--images", images, "--out", tmp_path)
     printed, error = process.communicate(timeout=60)
 
     assert (process.returncode, printed) == (1, f"{tmp_path / 'report.html'}\n")
@@ -151,6 +195,12 @@ def test_a_folder_that_is_not_there_is_one_clear_error(start, tmp_path):
         ["127.0.0.1:1"],
         ["127.0.0.1:1", "--images", ".", "--users", "0"],
         ["127.0.0.1:1", "--images", ".", "--seconds", "nan"],
+        ["127.0.0.1:1", "--images", ".", "--warm-up", "20"],
+        ["127.0.0.1:1", "--images", ".", "--rate", "0"],
+        ["127.0.0.1:1", "--images", ".", "--rate", "5", "--shape", "saw"],
+        ["127.0.0.1:1", "--images", ".", "--rate", "5", "--users", "5"],
+        ["127.0.0.1:1", "--images", ".", "--bad", "2"],
+        ["127.0.0.1:1", "--images", ".", "--draw", "9x9.jpg"],
     ],
 )
 def test_wrong_arguments_are_exit_status_2(arguments, capsys):
@@ -164,3 +214,22 @@ def test_wrong_arguments_are_exit_status_2(arguments, capsys):
 def wait_for_requests(process) -> None:
     """Returns with the next line of progress."""
     assert "requests" in process.stderr.readline()
+
+
+@pytest.mark.parametrize(
+    ("shape", "points"),
+    [
+        ("constant", ((0, 10), (8, 10))),
+        ("ramp:50", ((0, 10), (8, 50))),
+        ("steps:20", ((0, 10), (4, 10), (4, 20), (8, 20))),
+        ("spike:90", ((0, 10), (3.2, 10), (3.2, 90), (4, 90), (4, 10), (8, 10))),
+    ],
+)
+def test_shapes_are_read(shape, points):
+    assert profile_of(shape, 10.0, 8.0).points == points
+
+
+@pytest.mark.parametrize("shape", ["", "saw", "ramp", "ramp:x", "ramp:1,2", "steps:", "constant:1", "spike:1,2"])
+def test_what_is_no_shape_is_said(shape):
+    with pytest.raises(ValueError, match="--shape is"):
+        profile_of(shape, 10.0, 8.0)

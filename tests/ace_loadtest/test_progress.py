@@ -1,23 +1,23 @@
 import io
-import re
 
 from ace_loadtest.progress import show
-from ace_loadtest.samples import Recorder, Sample
+from ace_loadtest.samples import OK, Recorder
 
 
 def test_the_line_says_how_far_how_fast_and_what_failed():
     recorder = Recorder()
-    recorder.samples = [Sample(0.0, 10.0, "OK", 1), Sample(0.0, 30.0, "OK", 1), Sample(0.0, 1.0, "UNAVAILABLE", None)]
+    for latency_s, status in ((0.01, OK), (0.03, OK), (0.001, "UNAVAILABLE")):
+        recorder.add(0, (0.0, 0.0, latency_s), (status, 1, 1, 0))
     stream = io.StringIO()
 
-    show(recorder, 20.0, stream)
+    show(recorder, 5.0, 20.0, stream)
 
-    assert re.fullmatch(r"░{20} 0/20 s  3 requests  [\d.]+/s  p50 20 ms  1 errors\n", stream.getvalue())
+    assert stream.getvalue() == f"{'█' * 5}{'░' * 15} 5/20 s  3 requests  0.4/s  p50 20 ms  1 errors\n"
 
 
 def test_without_an_answer_there_is_no_median():
     stream = io.StringIO()
 
-    show(Recorder(), 20.0, stream)
+    show(Recorder(), 0.0, 20.0, stream)
 
     assert "0 requests  0.0/s  p50 –  0 errors" in stream.getvalue()

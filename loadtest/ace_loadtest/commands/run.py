@@ -18,7 +18,7 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
     """Adds the command to those of the package."""
     parser = commands.add_parser(
         "run",
-        usage="ace-loadtest HOST:PORT --images DIR [--rate R | --users N | --trace FILE] [option ...]",
+        usage="ace-loadtest 127.0.0.1:8500 --images faces/test [--rate R | --users N | --trace FILE] [option ...]",
         help="make a load; the command that is meant where none is named",
     )
     parser.set_defaults(command=_run, plan=plan_of)
