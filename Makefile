@@ -107,8 +107,8 @@ serve: $(STAMP) ## serve MODELS/detector on 127.0.0.1:8500
 detect: $(STAMP) ## ask SERVER about the images under IMAGES
 	$(BIN)/python -m ace_client $(IMAGES) --server $(SERVER) --format table
 
-loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 SECONDS=20)
-	$(BIN)/python -m ace_loadtest $(SERVER) --users $(USERS) --seconds $(SECONDS) --images $(IMAGES)
+loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 callers, or RATE=50 requests a second; SECONDS=20)
+	$(BIN)/python -m ace_loadtest $(SERVER) $(if $(RATE),--rate $(RATE),--users $(USERS)) --seconds $(SECONDS) --images $(IMAGES)
 
 gpu-check: $(GPU)/.requirements ## images/s and latency of the export on this machine's GPU, by precision, XLA and batch, into runs/gpu.json (15 minutes)
 	$(GPU)/bin/python export/benchmarks/gpu.py $(ARGS)

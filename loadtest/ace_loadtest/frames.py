@@ -6,6 +6,7 @@ from typing import Final
 HEADER: Final = struct.Struct("<cI")
 
 # To the sender.
+PLAN: Final = b"P"  # the first one: a pickle of (Plan, Part)
 BEGIN: Final = b"B"  # connected or not yet, the load begins as soon as it is
 USERS: Final = b"U"  # so many callers from now on
 STOP: Final = b"S"  # nothing more is sent; the end of the pipe says so too

@@ -23,8 +23,7 @@ class Remote:
         self._on_frame = on_frame
         command = [sys.executable, "-m", "ace_loadtest.sender"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - ours
-        work = pickle.dumps((plan, part))
-        self._write(len(work).to_bytes(4, "little") + work)
+        self._write(frames.frame(frames.PLAN, pickle.dumps((plan, part))))
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
 

@@ -1,7 +1,7 @@
 """A load generator in a process of its own, told over its standard input what to do: `python -m ace_loadtest.sender`.
 
 Locust makes its process cooperative (gevent), where gRPC costs more and sends late: so its users leave the sending to
-this one. First comes a pickle of (Plan, Part), as long as a number says, then frames; see `frames`.
+this one. `frames` has what it is told and what it answers.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from ace_client import AceError
 
 from . import frames
 from .errors import LoadTestError
-from .generator import LoadGenerator, Part
-from .plan import Plan
+from .generator import LoadGenerator
 
 _REPORT_S = 0.25
 
 
-async def send(plan: Plan, part: Part) -> None:
-    """Connects, says so, waits until it is to begin, makes the load, and says what came of it meanwhile."""
+async def send() -> None:
+    """Reads the plan, connects, says so, waits until it is to begin, makes the load, and says what came of it."""
     commands = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin.buffer)
+    _, work = await _read(commands)
     try:
-        generator = LoadGenerator(plan, part)
+        generator = LoadGenerator(*pickle.loads(work))  # noqa: S301 - from the process that started this one
         await generator.connect()
     except (LoadTestError, AceError, ValueError) as error:
         _say(frames.FAILED, str(error).encode())
@@ -55,8 +55,7 @@ async def send(plan: Plan, part: Part) -> None:
 async def _obey(commands: asyncio.StreamReader, generator: LoadGenerator, begun: asyncio.Event) -> None:
     try:
         while True:
-            kind, size = frames.HEADER.unpack(await commands.readexactly(frames.HEADER.size))
-            content = await commands.readexactly(size)
+            kind, content = await _read(commands)
             if kind == frames.BEGIN:
                 begun.set()
             elif kind == frames.USERS:
@@ -69,19 +68,22 @@ async def _obey(commands: asyncio.StreamReader, generator: LoadGenerator, begun:
     begun.set()
 
 
+async def _read(commands: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    kind, size = frames.HEADER.unpack(await commands.readexactly(frames.HEADER.size))
+    return kind, await commands.readexactly(size)
+
+
 def _say(kind: bytes, content: bytes = b"") -> None:
     sys.stdout.buffer.write(frames.frame(kind, content))
     sys.stdout.buffer.flush()
 
 
 def main() -> None:
-    """Reads the plan and carries it out."""
+    """Carries out the plan that it is told."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the parent says what it means
-    size = int.from_bytes(sys.stdin.buffer.read(4), "little")
-    plan, part = pickle.loads(sys.stdin.buffer.read(size))  # noqa: S301 - from the process that started this one
     loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
     try:
-        loop.run_until_complete(send(plan, part))
+        loop.run_until_complete(send())
     finally:
         loop.close()
 

@@ -14,7 +14,7 @@ LOCUST = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE)]
 
 
 def test_locust_runs_the_users_headless(stub_address, images):
-    options = ["--headless", "--users=2", "--run-time=1s", "--host", stub_address, "--json", "--loglevel=ERROR"]
+    options = ["--headless", "--users=2", "--run-time=4s", "--host", stub_address, "--json", "--loglevel=ERROR"]
 
     run = subprocess.run(
         [*LOCUST, *options],
@@ -111,9 +111,9 @@ def distributed(*flags: str) -> list[subprocess.Popen]:
 
 
 def wait_for_line(process: subprocess.Popen, text: str) -> None:
-    """Returns once the process has printed a line with the text to its standard output."""
-    while text not in (line := process.stdout.readline()):
-        assert line, process.stderr.read()
+    """Returns once the process has written a line with the text to its standard error."""
+    while text not in (line := process.stderr.readline()):
+        assert line
 
 
 def free_port() -> int:

@@ -1,8 +1,10 @@
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -44,14 +46,15 @@ def test_a_load_leaves_a_report(start, stub_address, images, tmp_path):
 def test_a_new_version_takes_over_under_load_without_an_error(start, serve, detector_base_path, images, tmp_path):
     models = tmp_path / "models" / "detector"
     shutil.copytree(detector_base_path, models)
-    server = serve(models, "--model_name=detector")
-    process = start(server.address, "--users=3", "--seconds=60", "--images", images, "--out", tmp_path)
+    server = serve(models, "--model_name=detector", "--notrial_load", "--noenable_model_warmup")
+    began_s = time.monotonic()
+    process = start(server.address, "--users=1", "--think=0.05", "--seconds=120", "--images", images, "--out", tmp_path)
     wait_for_requests(process)
 
     shutil.copytree(models / "1", models / "next")
     (models / "next").rename(models / "2")
     server.wait_for_log("Successfully loaded servable version {name: detector version: 2}")
-    wait_for_requests(process)
+    wait_for_second(process, time.monotonic() - began_s)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
 
@@ -160,7 +163,7 @@ def test_files_that_are_no_images_are_one_clear_error(start, stub_address, tmp_p
     _, error = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert error.startswith(f"ace-loadtest: {stub_address} could read none of the first 1 images")
+    assert error.startswith(f"ace-loadtest: detector at {stub_address} could read none of the first 1 images")
 
 
 def test_a_file_in_the_place_of_the_report_is_one_clear_error(start, stub_address, images, tmp_path):
@@ -214,6 +217,12 @@ def test_wrong_arguments_are_exit_status_2(arguments, capsys):
 def wait_for_requests(process) -> None:
     """Returns with the next line of progress."""
     assert "requests" in process.stderr.readline()
+
+
+def wait_for_second(process, second: float) -> None:
+    """Returns with the first line of progress of a load that has lasted so long."""
+    while float(re.search(r"(\d+)/\d+ s ", process.stderr.readline())[1]) <= second:
+        pass
 
 
 @pytest.mark.parametrize(

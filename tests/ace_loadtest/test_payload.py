@@ -107,10 +107,10 @@ def test_a_share_of_requests_holds_what_no_decoder_reads():
 def test_the_same_number_is_the_same_request_in_whichever_process():
     mix = Mix(images=parse("1,2", int), bad=0.5)
 
-    assert payload(mix).request(70_000) == payload(mix).request(70_000)
-    assert [payload(mix, seed=1).request(n).good for n in range(50)] != [
-        payload(mix).request(n).good for n in range(50)
-    ]
+    first, again, other = payload(mix), payload(mix), payload(mix, seed=1)
+
+    assert first.request(70_000) == again.request(70_000)
+    assert [first.request(number).good for number in range(50)] != [other.request(number).good for number in range(50)]
 
 
 @pytest.mark.parametrize("wrong", [{"images": parse("0", int)}, {"images": parse("257", int)}, {"bad": 1.1}])
