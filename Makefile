@@ -48,7 +48,7 @@ test: $(STAMP) ## run all tests
 
 fuzz: $(STAMP) ## draw ever new tensors, JSON bodies and config files for what ace_server reads, until one is not read well or MINUTES=10 are over
 	end=$$(($$(date +%s) + 60 * $(MINUTES))); while (($$(date +%s) < end)); do \
-	  $(BIN)/pytest -q -x --hypothesis-profile=fuzz tests/ace_server/test_fuzz_*.py; \
+	  $(BIN)/pytest -q -x --timeout=0 --hypothesis-profile=fuzz tests/ace_server/test_fuzz_*.py; \
 	done
 
 tensorflow_model_server: $(STAMP) ## put ace_server into .venv/bin under this name too

@@ -25,6 +25,7 @@ OVERTIME_S: Final = 1.0
 """What is still unsent so long after a load's end is not sent any more."""
 
 _PROBES = 8
+_FIRST_ANSWER_S = 30.0  # a model may prepare much when it is first asked
 _BURST = 16  # requests sent in a row where many are due, before answers are looked at again
 
 
@@ -122,7 +123,9 @@ class LoadGenerator:
             await detector.close()
 
     async def _probe(self, detector: AsyncDetector, target: Target) -> list[Verdict]:
-        return await detector.detect(self._images[:_PROBES], version=target.version, label=target.label)
+        deadline_s = max(self.plan.deadline_s, _FIRST_ANSWER_S)
+        images = self._images[:_PROBES]
+        return await detector.detect(images, version=target.version, label=target.label, deadline_s=deadline_s)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -48,7 +48,8 @@ def test_a_new_version_takes_over_under_load_without_an_error(start, serve, dete
     shutil.copytree(detector_base_path, models)
     server = serve(models, "--model_name=detector", "--notrial_load", "--noenable_model_warmup")
     began_s = time.monotonic()
-    process = start(server.address, "--users=1", "--think=0.05", "--seconds=120", "--images", images, "--out", tmp_path)
+    flags = ("--users=1", "--think=0.05", "--seconds=120", "--deadline-s=60", "--images", images, "--out", tmp_path)
+    process = start(server.address, *flags)
     wait_for_requests(process)
 
     shutil.copytree(models / "1", models / "next")

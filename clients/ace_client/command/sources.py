@@ -63,7 +63,8 @@ def names_in(stream: BinaryIO) -> Iterator[str]:
 
 def _some(stream: BinaryIO) -> bytes:
     """What there is to read, without waiting for more; empty at the end."""
-    return stream.read1(_CHUNK_BYTES) if hasattr(stream, "read1") else stream.read(_CHUNK_BYTES)
+    read = getattr(stream, "read1", stream.read)
+    return read(_CHUNK_BYTES)
 
 
 def _named(name: str) -> Iterator[str]:
