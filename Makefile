@@ -124,7 +124,7 @@ bench-inference: $(BENCH)/.requirements ## CPU-ms an image: Keras, SavedModel, e
 
 protos: $(STAMP) ## generate the message classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc -Iclients --python_out=clients --pyi_out=clients clients/ace_client/protos/*.proto
-	$(BIN)/python -m grpc_tools.protoc -Iserving --python_out=serving --pyi_out=serving serving/ace_server/protos/*.proto
+	$(BIN)/python -m grpc_tools.protoc -Iserving --python_out=serving --pyi_out=serving serving/ace_rollout/protos/*.proto serving/ace_server/protos/*.proto
 
 lock: $(STAMP) ## resolve the files under requirements/ anew from pyproject.toml
 	$(COMPILE) --extra dev --upgrade -o requirements/dev.txt

@@ -22,5 +22,5 @@ def test_the_checked_in_classes_are_those_of_the_sources(folder, tmp_path):
     assert generated == {file.name: file.read_bytes() for file in folder.glob("*_pb2.py*")}
 
 
-def test_both_packages_with_messages_are_held_to_it():
-    assert [folder.parent.name for folder in FOLDERS] == ["ace_client", "ace_server"]
+def test_every_package_with_messages_are_held_to_it():
+    assert [folder.parent.name for folder in FOLDERS] == ["ace_client", "ace_rollout", "ace_server"]
