@@ -1,11 +1,15 @@
+import shutil
+
 import pytest
 
 from ace_rollout.__main__ import main
 
 
 @pytest.fixture(scope="module")
-def address(serve, detector_base_path):
-    return serve(detector_base_path, "--model_name=detector").address
+def address(serve, kinds, tmp_path_factory):
+    base_path = tmp_path_factory.mktemp("models") / "detector"
+    shutil.copytree(kinds["good"], base_path / "1")
+    return serve(base_path, "--model_name=detector").address
 
 
 def test_status_is_a_table_of_versions(address, capsys):

@@ -1,0 +1,84 @@
+"""All servers of a model, brought along together, and the ones that do not answer."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from .config_file import Config
+from .errors import NotServed, Unreachable
+from .servers import NoAnswer, Server
+
+_T = TypeVar("_T")
+
+
+class Fleet:
+    """The servers. With `go_on`, one that does not answer is named once and left out; else it stops what is done."""
+
+    def __init__(self, servers: Sequence[Server], *, go_on: bool = False) -> None:
+        self.servers = servers
+        self.unreachable: dict[str, str] = {}  # address → what was in the way, when it was last asked
+        self.go_on = go_on
+        self._named: set[str] = set()
+
+    def __enter__(self) -> "Fleet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self.servers:
+            server.close()
+
+    def ask(self, question: Callable[[Server], _T]) -> dict[str, _T]:
+        """The answers by address, of those that answer; the others are in `unreachable`."""
+        found: dict[str, _T] = {}
+        with ThreadPoolExecutor(len(self.servers)) as pool:
+            answers = {server.address: pool.submit(question, server) for server in self.servers}
+        for address, answer in answers.items():
+            try:
+                found[address] = answer.result()
+                self.unreachable.pop(address, None)
+            except NoAnswer as error:  # noqa: PERF203 each is asked on its own
+                self.unreachable[address] = str(error)
+        return found
+
+    def available(self) -> set[int]:
+        """The versions that any server answers with."""
+        return set().union(*self.ask(Server.available).values())
+
+    def check(self) -> None:
+        """Every server answers, or those that do not may be left out.
+
+        Raises:
+            Unreachable: one does not, or none does.
+        """
+        self._judge(self.ask(Server.available))
+
+    def bring(self, config: Config, timeout_s: float) -> None:
+        """Every server serves what the config says.
+
+        Raises:
+            NotServed: one refuses or does not load what it should; the message says which, and why.
+            Unreachable: as `check`.
+        """
+        deadline_s = time.monotonic() + timeout_s
+
+        def tried(server: Server) -> str | None:
+            try:
+                server.bring(config, deadline_s)
+            except NotServed as error:
+                return str(error)
+            return None
+
+        answers = self.ask(tried)
+        if failures := [failure for failure in answers.values() if failure]:
+            raise NotServed("\n".join(failures))
+        self._judge(answers)
+
+    def _judge(self, answers: dict[str, _T]) -> None:
+        silent = "; ".join(self.unreachable.values())
+        if self.unreachable and not (self.go_on and answers):
+            raise Unreachable(f"{silent}. Start it, or pass --unreachable go-on where others answer.")
+        if self.unreachable.keys() - self._named:
+            self._named |= self.unreachable.keys()
+            print(f"ace-rollout: left out: {silent}", file=sys.stderr)

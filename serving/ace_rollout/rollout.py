@@ -1,0 +1,111 @@
+"""Everything that a command works with: files, servers, history, and what is under way."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ace_client import Security
+
+from . import routing_file
+from .bringing import Site, bring
+from .config_file import CANARY, STABLE, Config, ConfigFile, Served
+from .errors import Refused, SettingsError
+from .fleet import Fleet
+from .history import History
+from .journal import Journal
+from .lock import holder, locked
+from .servers import Server, Target
+from .settings import Settings
+from .versions import versions
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A model, and what belongs to it."""
+
+    settings: Settings
+    file: ConfigFile
+    fleet: Fleet
+    folder: Path
+    history: History
+    journal: Journal
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Which share of the calls each label gets, in the routing file's own numbers."""
+        return routing_file.read(self.settings.routing)
+
+    def split(self, canary_share: float) -> dict[str, float]:
+        """The weights with which the canary gets this share, in percent, of what it and the stable version get."""
+        others = {label: weight for label, weight in self.weights.items() if label not in (STABLE, CANARY)}
+        ours = {STABLE: 100 - canary_share, CANARY: canary_share}
+        return {**{label: weight for label, weight in ours.items() if weight}, **others}
+
+    def route(self, weights: Mapping[str, float]) -> None:
+        """Clients split their calls so, within a second."""
+        routing_file.write(self.settings.routing, weights)
+
+    def route_back(self) -> None:
+        """Calls go to the stable version, whatever the file said."""
+        try:
+            weights = self.split(0)
+        except SettingsError:
+            weights = {STABLE: 100}
+        self.route(weights)
+
+    def config(self) -> Config:
+        """What models.config says now."""
+        return self.file.read()
+
+    def bring(self, served: Served) -> None:
+        """models.config says this, and the servers do it; see `bringing.bring`."""
+        bring(Site(self.file, self.fleet, self.folder, self.settings.load_timeout_s), served)
+
+    def path(self, version: int) -> Path:
+        """The folder of a version.
+
+        Raises:
+            Refused: there is none.
+        """
+        if version not in versions(self.folder):
+            found = ", ".join(map(str, sorted(versions(self.folder)))) or "none"
+            raise Refused(f"There is no version {version} in {self.folder}, which has {found}. Publish it first.")
+        return self.folder / str(version)
+
+    @contextlib.contextmanager
+    def alone(self, doing: str) -> Iterator[None]:
+        """No other rollout of this models.config is under way; raises Busy."""
+        with locked(self._beside(".lock"), f"{doing} of {self.settings.model}"):
+            yield
+
+    def holder(self) -> str | None:
+        """Who works on this models.config now, on whatever model."""
+        return holder(self._beside(".lock"))
+
+    def is_worked_on(self) -> bool:
+        """Whether it is this model that somebody works on."""
+        return (self.holder() or "").endswith(f" of {self.settings.model})")
+
+    @property
+    def wish(self) -> Path:
+        """The file by which one process asks another that holds the lock to pause, or to roll back."""
+        return self._beside(f".{self.settings.model}.wish")
+
+    def _beside(self, suffix: str) -> Path:
+        return self.settings.config.with_name(self.settings.config.name + suffix)
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, security: Security | None, *, go_on: bool = False) -> Iterator[Rollout]:
+    """The rollout of the model that the settings name; with `go_on`, servers that do not answer are left out.
+
+    Raises:
+        SettingsError: models.config cannot be read, or does not have the model.
+    """
+    file = ConfigFile(settings.config, settings.model)
+    folder = settings.folder or Path(file.read().entry.base_path)
+    journal = Journal(settings.config.with_name(f"{settings.config.name}.{settings.model}.journal"))
+    servers = [Server(Target(address, settings.model, security)) for address in settings.servers]
+    with Fleet(servers, go_on=go_on) as fleet:
+        yield Rollout(settings, file, fleet, folder, History(folder), journal)

@@ -1,0 +1,106 @@
+"""rollout.toml: which model is rolled out, where its files are, who serves it, and what a canary must pass.
+
+    servers = ["127.0.0.1:8500"]         # every replica
+    config = "models.config"             # the servers' --model_config_file
+    routing = "routing.json"             # what clients split their calls by
+
+Paths are relative to the file.
+"""
+
+import difflib
+import sys
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ace_client.contract import MODEL_NAME
+
+from .errors import SettingsError
+from .policy import Gates, Probes
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT = "rollout.toml"
+_T = TypeVar("_T")
+_Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What rollout.toml says.
+
+    Raises:
+        ValueError: a value that cannot be.
+    """
+
+    servers: tuple[str, ...]
+    config: Path = Path("models.config")
+    routing: Path = Path("routing.json")
+    model: str = MODEL_NAME
+    folder: Path | None = None  # of the versions, where this machine finds it elsewhere than the servers' base_path
+    load_timeout_s: float = 300.0
+    probes: Probes = field(default_factory=Probes)
+    gates: Gates = field(default_factory=Gates)
+
+    def __post_init__(self) -> None:
+        if not self.servers or len(set(self.servers)) < len(self.servers):
+            raise ValueError(f"servers is {list(self.servers)}: name each server once, as host:port")
+        if not self.load_timeout_s > 0:
+            raise ValueError(f"load_timeout_s is {self.load_timeout_s}: give more than 0")
+
+
+def read_settings(path: Path) -> Settings:
+    """What the file says.
+
+    Raises:
+        SettingsError: it cannot be read, or says what it must not; the message names the file and the key.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _filled(Settings, table, path.parent, "")
+    except OSError as error:
+        raise SettingsError(
+            f'{path} cannot be read: {error.strerror}. Write `servers = ["127.0.0.1:8500"]` into it, or pass --config.'
+        ) from error
+    except ValueError as error:  # tomllib's, the decoder's, and those of the values
+        raise SettingsError(f"{path}: {error}.") from error
+
+
+def _filled(kind: type[_T], table: _Table, folder: Path, where: str) -> _T:
+    """A dataclass from a table, whose tables fill its own dataclasses."""
+    hints = typing.get_type_hints(kind)
+    known = [each.name for each in fields(kind)]  # type: ignore[arg-type] # a dataclass
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise ValueError(f"{where}{key} is no setting: {advice}")
+    values = {each.name: folder / each.default for each in fields(kind) if isinstance(each.default, Path)}  # type: ignore[arg-type]
+    values |= {key: _value(hints[key], value, folder, f"{where}{key}") for key, value in table.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{where or 'it'} lacks a setting: {error}") from error
+
+
+def _value(kind: Any, value: Any, folder: Path, where: str) -> Any:
+    if is_dataclass(kind):
+        return _filled(kind, _checked(dict, value, where, "a table"), folder, f"{where}.")  # type: ignore[arg-type]
+    if kind == tuple[str, ...]:
+        return tuple(_checked(str, each, where, "a list of texts") for each in _checked(list, value, where, "a list"))
+    if Path in (kind, *typing.get_args(kind)):
+        return folder / _checked(str, value, where, "a path")
+    if kind is float:
+        return float(_checked((int, float), value, where, "a number"))
+    return _checked(kind, value, where, "a whole number" if kind is int else "a text")
+
+
+def _checked(kind: Any, value: Any, where: str, words: str) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{where} is {value!r}, and must be {words}")
+    return value

@@ -1,0 +1,129 @@
+"""Making a version the stable one, or going back to one: planned first, so that it can be shown, then carried out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .config_file import CANARY, STABLE, Served
+from .errors import NotServed, Refused, Unreachable
+from .history import PROMOTED, ROLLED_BACK
+from .journal import Operation
+from .rollout import Rollout
+from .versions import verified
+
+_Value: TypeAlias = Mapping[str, float] | Sequence[int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be served, called and routed, from what is."""
+
+    operation: Operation
+    what: str  # for the history
+    before: Served
+    after: Served
+    weights_before: Mapping[str, float]
+    weights: Mapping[str, float]
+    weights_first: bool  # callers leave before their label does; else they come once it is there
+
+    def __str__(self) -> str:
+        """The changes, a line each."""
+        changes: list[tuple[str, _Value, _Value]] = [
+            ("versions", self.before.versions, self.after.versions),
+            ("labels", self.before.labels, self.after.labels),
+            ("weights", self.weights_before, self.weights),
+        ]
+        return "\n".join(f"{what}: {_words(old)} → {_words(new)}" for what, old, new in changes if old != new)
+
+    def facts(self) -> dict[str, Any]:
+        """What the history keeps of it."""
+        return {
+            "from": {**_facts(self.before), "weights": self.weights_before},
+            "to": {**_facts(self.after), "weights": self.weights},
+        }
+
+
+def promotion(rollout: Rollout, version: int | None, why: str = "") -> Plan:
+    """The version, by default the canary, becomes the stable one; the one before stays loaded.
+
+    Raises:
+        Refused: there is no such version, or another one's canary is under way.
+    """
+    before = rollout.config().served
+    number = version or before.canary
+    if number is None:
+        raise Refused("There is no canary to promote. Name the version: ace-rollout promote 3.")
+    under_way = rollout.journal.read()
+    if under_way and under_way.name == "canary" and under_way.version != number:
+        raise Refused(f"A canary of version {under_way.version} is under way. End it first: ace-rollout rollback.")
+    rollout.path(number)
+    previous = before.stable if before.stable != number else rollout.history.good_before(number)
+    kept = [previous] if previous in before.versions else []
+    after = _all_on(number, before, kept)
+    operation = Operation("promote", number, why)
+    return Plan(operation, PROMOTED, before, after, rollout.weights, rollout.split(0), weights_first=False)
+
+
+def return_to(rollout: Rollout, version: int | None, why: str = "") -> Plan:
+    """Back to the stable version where there is a canary, else to the one that was stable before; or to that given.
+
+    Raises:
+        Refused: there is nothing to go back to.
+    """
+    before = rollout.config().served
+    under_way = rollout.journal.read()
+    on_trial = before.canary is not None or (under_way is not None and under_way.name == "canary")
+    number = version or (before.stable if on_trial else rollout.history.good_before(before.stable))
+    if number is None:
+        raise Refused(
+            f"{rollout.history.path} names no version before this one. Say which: ace-rollout rollback --to 3."
+        )
+    rollout.path(number)
+    what = "canary taken back" if number == before.stable and on_trial else ROLLED_BACK
+    after = _all_on(number, before, [])
+    operation = Operation("rollback", number, why)
+    return Plan(operation, what, before, after, rollout.weights, rollout.split(0), weights_first=True)
+
+
+def carry_out(rollout: Rollout, plan: Plan, **facts: Any) -> None:
+    """All servers serve it, clients are routed so, and the history says so.
+
+    Raises:
+        NotServed, Unreachable: a server did not get there; all is as before but for weights that have gone back.
+    """
+    earlier = rollout.journal.read()
+    operation = plan.operation
+    if plan.weights_first:
+        rollout.route(plan.weights)
+        rollout.fleet.go_on = True  # a server that is away keeps none of the others from going back
+    else:
+        facts["sha256"] = verified(rollout.path(operation.version))  # on the way back there is no time for it
+    rollout.journal.write(operation)
+    try:
+        rollout.bring(plan.after)
+    except (NotServed, Unreachable) as error:
+        rollout.history.add(f"{operation.name} failed", operation.version, why=operation.why, evidence=str(error))
+        if earlier:
+            rollout.journal.write(earlier)
+        else:
+            rollout.journal.end()
+        raise
+    rollout.route(plan.weights)
+    rollout.history.add(plan.what, operation.version, why=operation.why, **plan.facts(), **facts)
+    rollout.journal.end()
+
+
+def _all_on(version: int, before: Served, kept: Sequence[int | None]) -> Served:
+    """Both labels on the version: the canary's stays, for callers who have yet to read that it gets nothing."""
+    labels = {**before.labels, STABLE: version, CANARY: version}
+    return Served((*labels.values(), *(each for each in kept if each is not None)), labels)
+
+
+def _words(value: _Value) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {number:g}" for key, number in sorted(value.items())) or "none"
+    return ", ".join(map(str, value)) or "the servers' choice"
+
+
+def _facts(served: Served) -> dict[str, Any]:
+    return {"versions": served.versions, "labels": dict(served.labels)}
