@@ -1,0 +1,294 @@
+"""Canaries on two real servers: good ones through to the end, bad ones back, killed ones taken up again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from ace_client import Detector, Options
+from ace_rollout.config_file import Config, ConfigFile, Served
+from ace_rollout.servers import Server, Target
+
+QUICK = """
+[probes]
+images = "probes"
+per_s = 200.0
+[gates.latency]
+factor = 4.0          # the machine of a test is not quiet
+[gates.p99]
+factor = 4.0
+min_pairs = 60
+"""
+
+
+@pytest.fixture
+def trial(site, capsys):
+    """A site with version 1 stable and 100 images to ask."""
+    (site.root / "probes").mkdir()
+    for number in range(100):
+        (site.root / f"probes/{number}.jpg").write_text(str(number))
+    site.write_settings(QUICK)
+    assert site.run("promote", "1") == 0
+    capsys.readouterr()
+    return site
+
+
+def entries(site) -> list[dict]:
+    return [json.loads(line) for line in (site.folder / "rollout-history.jsonl").read_text().splitlines()]
+
+
+def acts(site) -> list[tuple]:
+    return [(entry["what"], entry.get("share")) for entry in entries(site)]
+
+
+class Callers:
+    """Calls through the routing file, until the block ends: what answered, and what failed."""
+
+    def __init__(self, site) -> None:
+        self.versions: list[int | None] = []
+        self.errors: list[Exception] = []
+        self._options = Options(routing_file=site.root / "routing.json")
+        self._site = site
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._call)
+
+    def _call(self) -> None:
+        with Detector(self._site.servers[0], model=self._site.model, options=self._options) as detector:
+            while not self._end.is_set():
+                try:
+                    [verdict] = detector.detect(b"x", key=str(len(self.versions)))
+                    self.versions.append(verdict.version)
+                except Exception as error:  # noqa: PERF203 each call counts
+                    self.errors.append(error)
+
+    def __enter__(self) -> "Callers":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+
+def test_a_good_canary_is_promoted_by_itself_and_no_call_is_lost(trial):
+    trial.put(2)
+
+    with Callers(trial) as callers:
+        assert trial.run("canary", "2", "--steps", "10,50,100", "--hold", "0.5s", "--why", "newer") == 0
+
+    assert callers.errors == []
+    assert {1, 2} == set(callers.versions)
+    assert acts(trial)[1:] == [
+        ("canary loaded", None),
+        ("canary held", 0.0),
+        ("canary step", 10.0),
+        ("canary held", 10.0),
+        ("canary step", 50.0),
+        ("canary held", 50.0),
+        ("canary step", 100.0),
+        ("canary held", 100.0),
+        ("promoted", None),
+    ]
+    assert trial.weights == {"stable": 100}
+    assert {finding["gate"] for finding in entries(trial)[-1]["evidence"] if finding["passed"]} >= {"golden", "errors"}
+    assert not list(trial.root.glob("*.journal"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "gate"), [("shifted", "golden"), ("failing", "errors"), ("slow", "latency"), ("broken", "loads")]
+)
+def test_a_bad_canary_is_taken_back_before_any_caller_meets_it(kind, gate, trial, capsys):
+    trial.put(2, kind)
+
+    assert trial.run("canary", "2", "--steps", "10,100", "--hold", "0s") == 3
+
+    assert gate in capsys.readouterr().err
+    assert trial.weights == {"stable": 100}
+    last = entries(trial)[-1]
+    assert last["what"] == "canary taken back"
+    assert gate in {finding["gate"] for finding in last["evidence"]}
+    assert not any(what == "canary step" for what, _ in acts(trial))
+    assert trial.run("status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["notes"] == []
+
+
+def test_a_canary_that_turns_bad_is_taken_back_calls_first(trial, capsys, start):
+    """Bad from the second step on: its label is put where nothing answers."""
+    trial.write_settings(QUICK.replace("200.0", "100.0"))
+    trial.put(2)
+    process = start("canary", "2", "--steps", "10,50", "--hold", "60s")
+    wait_for(lambda: ("canary step", 10.0) in acts(trial))
+
+    for address in trial.servers:
+        bring(trial, address, without_canary(trial))
+
+    assert process.wait(timeout=60) == 3
+    assert trial.weights == {"stable": 100}
+    assert {finding["gate"] for finding in entries(trial)[-1]["evidence"]} == {"errors"}
+
+
+def test_calls_are_taken_back_though_somebody_broke_models_config(trial, start):
+    trial.write_settings(QUICK.replace("200.0", "100.0"))
+    trial.put(2)
+    process = start("canary", "2", "--steps", "10,50", "--hold", "60s")
+    wait_for(lambda: ("canary step", 10.0) in acts(trial))
+    good, without = trial.config.read_text(), without_canary(trial)
+
+    trial.config.write_text("model_config_list {")
+    for address in trial.servers:
+        bring(trial, address, without)
+
+    assert process.wait(timeout=60) == 1
+    assert "Mend it by hand" in process.stderr.read()
+    assert trial.weights == {"stable": 100}
+    trial.config.write_text(good)
+    assert trial.run("rollback") == 0
+
+
+@pytest.fixture
+def start(trial) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts the command line in a process of its own: `start("canary", "2")`; ended with the test."""
+    with ExitStack() as processes:
+
+        def started(command: str, *flags: str) -> subprocess.Popen:
+            words = [sys.executable, "-m", "ace_rollout", command, "--config", str(trial.root / "rollout.toml"), *flags]
+            pipe = subprocess.PIPE
+            process = processes.enter_context(subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True))
+            processes.callback(process.kill)
+            return process
+
+        yield started
+
+
+def wait_for(happened, timeout_s: float = 60) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+
+
+def without_canary(site) -> Config:
+    return ConfigFile(site.config, site.model).read().serving(Served((1,), {"stable": 1}))
+
+
+def bring(site, address: str, config: Config) -> None:
+    """Tells a server so behind the tool's back."""
+    server = Server(Target(address, site.model))
+    server.bring(config, time.monotonic() + 30)
+    server.close()
+
+
+def test_a_canary_that_ends_below_all_calls_waits_for_promote(trial, capsys):
+    trial.put(2)
+    assert trial.run("canary", "2", "--steps", "10", "--hold", "0s") == 0
+    assert trial.weights == {"stable": 90, "canary": 10}
+
+    trial.put(3)
+    assert trial.run("canary", "3") == 1
+    assert "`canary 2` is under way" in capsys.readouterr().err
+    assert trial.run("promote") == 0
+    assert trial.weights == {"stable": 100}
+
+
+def test_a_canary_stays_at_its_share_while_paused_and_is_rolled_back_on_demand(trial, capsys, start):
+    trial.put(2)
+    process = start("canary", "2", "--steps", "10,50,100", "--hold", "0.2s")
+    wait_for(lambda: ("canary step", 10.0) in acts(trial))
+    assert trial.run("pause", "--why", "lunch") == 0
+    paused = trial.weights
+
+    assert trial.run("rollback", "--why", "complaints") == 0
+
+    assert process.wait(timeout=60) == 3
+    assert "complaints" in process.stderr.read()
+    assert paused["canary"] < 100
+    assert trial.weights == {"stable": 100}
+    assert entries(trial)[-1]["what"] == "canary taken back"
+
+
+def test_a_killed_canary_is_named_by_status_and_goes_on_where_it_stood(trial, capsys, start):
+    trial.put(2)
+    process = start("canary", "2", "--steps", "10,100", "--hold", "60s")
+    wait_for(lambda: ("canary step", 10.0) in acts(trial))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    trial.run("status")
+    assert "nobody watches it" in capsys.readouterr().out
+
+    journal = next(trial.root.glob("*.journal"))
+    journal.write_text(journal.read_text().replace("60.0", "0.0"))
+    assert trial.run("resume") == 0
+
+    assert trial.weights == {"stable": 100}
+    assert acts(trial)[-3:] == [("canary step", 100.0), ("canary held", 100.0), ("promoted", None)]
+
+
+STAGES = ["canary 2 is loaded", "golden", "gets 10 %", "gets 100 %"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_canary_killed_at_any_stage_is_taken_back_whole(stage, trial, start):
+    trial.put(2)
+    process = start("canary", "2", "--steps", "10,100", "--hold", "0.3s")
+    for line in process.stderr:
+        if stage in line:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    assert trial.run("rollback") == 0
+
+    assert trial.weights == {"stable": 100}
+    with Detector(trial.servers[0], model=trial.model) as detector:
+        assert {detector.detect(b"x", label=label)[0].version for label in ("stable", "canary")} == {1}
+    assert not list(trial.root.glob("*.journal"))
+
+
+def test_without_a_stable_version_there_is_no_canary(site, capsys):
+    site.put(2)
+    assert site.run("canary", "2") == 1
+    assert "ace-rollout promote 1" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_the_steps_and_changes_nothing(trial, capsys):
+    trial.put(2)
+    before = trial.snapshot()
+
+    assert trial.run("canary", "2", "--steps", "5,50", "--hold", "2m", "--dry-run") == 0
+
+    assert capsys.readouterr().out == "canary 2: 5 %, 50 %, 120 s each\n"
+    assert trial.snapshot() == before
+
+
+@pytest.mark.parametrize("flags", [("--steps", "50,10"), ("--steps", "0,10"), ("--steps", "x"), ("--hold", "soon")])
+def test_shares_and_times_that_are_none_are_a_usage_error(flags, trial):
+    with pytest.raises(SystemExit, match="2"):
+        trial.run("canary", "2", *flags)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_and_comes_back_delays_a_canary_and_does_not_fail_it(trial, serve, capsys, start):
+    """A third server, of this test's own, with the models.config as it stands."""
+    flags = (f"--model_config_file={trial.config}", "--notrial_load")
+    server = serve(None, *flags)
+    trial.servers.append(server.address)
+    trial.write_settings(QUICK)
+    trial.put(2)
+    process = start("canary", "2", "--steps", "10,100", "--hold", "1s")
+    wait_for(lambda: ("canary step", 10.0) in acts(trial))
+    server.stop(signal.SIGKILL)
+    says = next(line for line in process.stderr if "waits" in line)
+
+    serve(None, *flags, f"--port={server.address.rpartition(':')[2]}")
+
+    assert server.address in says
+    _, rest = process.communicate(timeout=120)
+    assert process.returncode == 0, rest
+    assert acts(trial)[-1] == ("promoted", None)
