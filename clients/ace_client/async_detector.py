@@ -174,7 +174,8 @@ class AsyncDetector(Client["_Method"]):
             with self._exchange(PREDICT, timer, len(images)) as exchange:
                 exchange.encode_s = encode_s
                 request = exchange.encoded(codec.predict_request(spec, images).SerializeToString)
-                return exchange.decoded(await self._ask(PREDICT, request, exchange), reader(len(images)))
+                exchange.verdicts = exchange.decoded(await self._ask(PREDICT, request, exchange), reader(len(images)))
+                return exchange.verdicts
         except RequestRejected as error:
             if not self._limits.learn(str(error), images):
                 raise

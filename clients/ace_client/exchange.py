@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import grpc
 
+from .answers import Verdict
 from .errors import Call, CallError, deadline_exceeded, from_rpc
 from .hooks import Attempt, Hook, Outcome, Start
 from .retries import RetryBudget, pause_before_retry_s
@@ -53,6 +54,7 @@ class Exchange:
         self._watchers = [hook(start) for hook in terms.hooks]
         self.metadata = sum((watcher.metadata for watcher in self._watchers), metadata)
         self.attempts = 0
+        self.verdicts: list[Verdict] = []
         self.encode_s = self._wait_s = self._decode_s = 0.0
         self._sent_s = self._attempt_s = 0.0
         self._hedged = False
@@ -68,7 +70,8 @@ class Exchange:
         if self._sent_s and not self._wait_s:
             self._wait_s = time.perf_counter() - self._sent_s
         if self._watchers:
-            outcome = Outcome(self._status, self.attempts, self.encode_s, self._wait_s, self._decode_s, error)
+            stages_s = self.encode_s, self._wait_s, self._decode_s
+            outcome = Outcome(self._status, self.attempts, *stages_s, error, self.verdicts)
             for watcher in self._watchers:
                 watcher.ended(outcome)
 

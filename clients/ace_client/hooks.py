@@ -11,10 +11,11 @@ the watcher of that request. What either raises reaches the caller of the detect
 quick. `ace_client.prometheus` and `ace_client.otel` are two such hooks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from .answers import Verdict
 from .security import Metadata
 
 
@@ -48,7 +49,7 @@ class Outcome:
     """A request, ended: `OK`, or the error's status; how many attempts; seconds by stage; what was raised, if anything.
 
     encode: reading images and building the request. wait: all attempts and the pauses between them. decode: reading
-    the answer. A stage that was not reached has 0.
+    the answer. A stage that was not reached has 0. verdicts: on the images of the request, in their order.
     """
 
     status: str
@@ -57,6 +58,7 @@ class Outcome:
     wait_s: float
     decode_s: float
     error: BaseException | None = None
+    verdicts: Sequence[Verdict] = ()
 
 
 class Watcher:

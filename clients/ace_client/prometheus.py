@@ -12,10 +12,13 @@
 | `ace_client_attempt_duration_seconds`, by status          | the same of each attempt                                 |
 | `ace_client_retries_total`, `ace_client_hedges_total`     | attempts after a failed one, and beside a slow one       |
 | `ace_client_errors_total`, by error                       | requests that raised, by the class of what they raised   |
+| `ace_client_prob_fake`, by version and not by method      | histogram of the scores, in steps of 0.05                |
+| `ace_client_unreadable_images_total`, likewise            | images that the model could not read                     |
 
 A `detect` of many images is several requests. Status is `OK` or gRPC's name of an error.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -26,10 +29,13 @@ except ImportError as error:
         "ace_client.prometheus needs prometheus-client: pip install 'ace-detector[prometheus]'"
     ) from error
 
+from .answers import Verdict
 from .hooks import Attempt, Hook, Outcome, Start, Watcher
 
 _REQUEST: Final = ("target", "model", "method")
+_VERSION: Final = ("target", "model", "version")
 _DECADES_S: Final = ((each, 2.5 * each, 5 * each) for each in (1e-4, 1e-3, 0.01, 0.1, 1.0))
+_PROBABILITIES: Final = tuple(step / 20 for step in range(1, 21))
 _BUCKETS_S: Final = (*(round(each, 5) for decade in _DECADES_S for each in decade), 10.0)  # up to a long deadline
 
 
@@ -59,6 +65,12 @@ class _Metrics:
         self.attempts = histogram("attempt_duration_seconds", "Single attempts of requests.", "status")
         self.retries = counter("retries", "Attempts after one that failed.")
         self.hedges = counter("hedges", "Attempts beside one that was slow.")
+        self.prob_fake = Histogram(
+            "ace_client_prob_fake", "Scores of images.", _VERSION, buckets=_PROBABILITIES, registry=registry
+        )
+        self.unreadable = Counter(
+            "ace_client_unreadable_images", "Images that the model could not read.", _VERSION, registry=registry
+        )
         self.errors = counter("errors", "Requests that raised, by the class of what they raised.", "error")
 
 
@@ -89,3 +101,13 @@ class _Request(Watcher):
         metrics.retries.labels(*labels).inc(max(outcome.attempts - 1 - self._hedges, 0))
         if outcome.error is not None:
             metrics.errors.labels(*labels, type(outcome.error).__name__).inc()
+        if outcome.verdicts:
+            self._scored(outcome.verdicts)
+
+    def _scored(self, verdicts: Sequence[Verdict]) -> None:
+        labels = *self._labels[:2], str(verdicts[0].version)  # one version answers a request
+        scores = self._metrics.prob_fake.labels(*labels)
+        readable = [verdict.prob_fake for verdict in verdicts if verdict.error is None]
+        for prob_fake in readable:
+            scores.observe(prob_fake)
+        self._metrics.unreadable.labels(*labels).inc(len(verdicts) - len(readable))

@@ -161,6 +161,12 @@ def _show_samples(parts: _Parts) -> None:
     version = ("model_name", "version")
     metrics.sample("ace_server_queue_rows", "Rows that wait for a run.", version, batcher.waiting)
     metrics.sample("ace_server_in_flight_bytes", "Inputs that wait or run.", (), batcher.admission.bytes_held)
+    metrics.sample(
+        "ace_server_version_written_timestamp_seconds",
+        "When each served version was written.",
+        version,
+        catalog.written,
+    )
     metrics.sample("ace_server_version_state", "1 for the state of each version.", (*version, "state"), catalog.states)
 
 

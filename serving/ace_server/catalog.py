@@ -76,6 +76,15 @@ class Catalog:
             for version in model.versions.values()
         }
 
+    def written(self) -> dict[tuple[str, ...], float]:
+        """When each version that answers was written, in seconds since 1970, by model and number."""
+        return {
+            (model.name, str(version.number)): version.identity.written_ns / 1e9
+            for model in self.models.values()
+            for version in model.versions.values()
+            if version.servable and version.identity
+        }
+
 
 def _number_asked_for(spec: model_pb2.ModelSpec, model: Model) -> int | None:
     """The version that a request names by number or by label; None where it leaves the choice to the server."""

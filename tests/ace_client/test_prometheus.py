@@ -1,5 +1,6 @@
 """The text that a Prometheus server reads after calls to a real port."""
 
+import math
 import subprocess
 import sys
 import threading
@@ -33,7 +34,8 @@ def exposed(registry, server) -> dict[str, float]:
                 labels = dict(sample.labels)
                 assert (labels.pop("target"), labels.pop("model")) == (server.address, "detector")
                 name = sample.name.removeprefix("ace_client_")
-                found[" ".join((name, labels.pop("method"), *labels.values()))] = sample.value
+                method = filter(None, [labels.pop("method", None)])
+                found[" ".join((name, *method, *labels.values()))] = sample.value
     return found
 
 
@@ -43,7 +45,7 @@ def test_a_request_with_a_retry_is_counted_with_its_stages_and_attempts(watched,
         context.abort(grpc.StatusCode.UNAVAILABLE, "not now") if next(numbers) == 1 else answer(request, context)
     )
 
-    watched.detect(b"image")
+    watched.detect(b"x" * 500)
 
     found = exposed(registry, server)
     seconds = {name: found.pop(name) for name in list(found) if "_seconds_sum" in name}
@@ -57,10 +59,34 @@ def test_a_request_with_a_retry_is_counted_with_its_stages_and_attempts(watched,
         "attempt_duration_seconds_count Predict OK": 1,
         "retries_total Predict": 1,
         "hedges_total Predict": 0,
+        "prob_fake_count 7": 1,
+        "prob_fake_sum 7": 0.5,
+        "unreadable_images_total 7": 0,
     }
     assert all(each > 0 for each in seconds.values())
     whole = seconds.pop("request_duration_seconds_sum Predict OK")
     assert whole == pytest.approx(sum(each for name, each in seconds.items() if "stage" in name))
+
+
+def test_scores_are_counted_by_the_version_that_gave_them_and_images_without_one_apart(watched, server, registry):
+    answer = server.predict
+
+    def predict(request, context):
+        response = answer(request, context)
+        response.outputs["prob_fake"].float_val[:] = [0.04, 0.96, math.nan]
+        response.outputs["error"].string_val[:] = [b"", b"", b"no image"]
+        return response
+
+    server.predict = predict
+    watched.detect([b"real", b"fake", b"garbage"], version=3)
+
+    text = generate_latest(registry).decode()
+    assert [line.split()[-1] for line in text.splitlines() if "prob_fake_bucket" in line] == (
+        ["1.0"] * 19 + ["2.0"] * 2
+    )
+    found = exposed(registry, server)
+    assert found["prob_fake_sum 3"] == pytest.approx(1.0)
+    assert found["unreadable_images_total 3"] == 1
 
 
 def test_an_error_is_counted_by_its_class(watched, server, registry):

@@ -194,6 +194,8 @@ def test_a_server_shows_its_versions_and_how_long_they_took_to_load(page, probe_
     assert page[":tensorflow:cc:saved_model:load_attempt_count"][(str(probe_path), "success")] == 1
     assert page[":tensorflow:serving:model_warmup_latency_count"][(str(probe_path), "OK")] == 1
     assert page["ace_server_load_seconds"][("probe", "1")] > 0
+    written_s = (probe_path / "saved_model.pb").stat().st_mtime
+    assert page["ace_server_version_written_timestamp_seconds"][("probe", "1")] == pytest.approx(written_s, abs=60)
 
 
 def test_a_server_shows_its_memory(page):
