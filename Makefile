@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 BENCH := .venv-bench
 GPU := .venv-gpu
+RAY := .venv-ray
 
 COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --generate-hashes \
   --no-emit-index-url --no-annotate --custom-compile-command "make lock"
@@ -25,7 +26,7 @@ USERS ?= 8
 SECONDS ?= 20
 MINUTES ?= 10
 
-.PHONY: help setup demo test fuzz tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format gpu-check train evaluate export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test test-ray fuzz tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format gpu-check train evaluate export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -45,6 +46,15 @@ demo: $(STAMP) ## faces → training → evaluation → export → server → de
 
 test: $(STAMP) ## run all tests
 	$(BIN)/pytest
+
+test-ray: $(RAY)/.requirements ## run ace_server under Ray Serve on a cluster of two nodes, and kill one (5 minutes; an environment of its own)
+	$(RAY)/bin/pytest tests/ray_serve
+
+$(RAY)/.requirements: requirements/dev.txt requirements/ray.txt pyproject.toml
+	$(PYTHON) -m venv $(RAY)
+	$(RAY)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt -r requirements/ray.txt
+	$(RAY)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 fuzz: $(STAMP) ## draw ever new tensors, JSON bodies and config files for what ace_server reads, until one is not read well or MINUTES=10 are over
 	end=$$(($$(date +%s) + 60 * $(MINUTES))); while (($$(date +%s) < end)); do \

@@ -37,9 +37,16 @@ class _NoMessage:
 
 def add_service(server: grpc.aio.Server, service: ServiceDescriptor, servicer: object, answers: GrpcAnswers) -> None:
     """Let the server answer the service's calls, none of which takes a stream, by the servicer's methods."""
-    handlers = {method.name: _handler(method, getattr(servicer, method.name), answers) for method in service.methods}
+    handlers = handlers_of(service, servicer, answers)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service.full_name, handlers)])
     server.add_registered_method_handlers(service.full_name, handlers)
+
+
+def handlers_of(
+    service: ServiceDescriptor, servicer: object, answers: GrpcAnswers
+) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
+    """What answers each of the service's methods, by the method's name."""
+    return {method.name: _handler(method, getattr(servicer, method.name), answers) for method in service.methods}
 
 
 def _handler(
