@@ -1,11 +1,14 @@
-"""What can go wrong while faces are drawn or a detector is trained, each with a message meant for the person.
+"""What can go wrong while a set is drawn, prepared or audited or a detector trained, with a message for the person.
 
 TrainingError
 ├── EvaluationError    what is evaluated does not answer, or the images do not suffice to judge it
+├── FaceDetectorError  the weights of the detector that finds faces
 ├── FaceSetError       the counts, or the folder, that a face set was asked for with
 ├── ImageFolderError   the images to train on: missing, empty, not images
+├── LeakageError       something is in two splits of a set
 ├── OutputError        the folder that the detector is to be written to
 ├── PresetError        a preset's values, or ones that do not go with it
+├── SourceError        the videos or images that a set is prepared from: files, people, splits
 └── WeightsError       the weights to begin from: not to be had, not fitting
 """
 
@@ -18,6 +21,10 @@ class EvaluationError(TrainingError):
     """A detector cannot be evaluated: it is none, it does not answer, or the images do not suffice."""
 
 
+class FaceDetectorError(TrainingError):
+    """Faces cannot be found with the weights given."""
+
+
 class FaceSetError(TrainingError):
     """A face set cannot be drawn as asked: a count is wrong or the folder is in use."""
 
@@ -26,12 +33,20 @@ class ImageFolderError(TrainingError):
     """The images to train on cannot be used: a folder is missing or empty, or a file is no image."""
 
 
+class LeakageError(TrainingError):
+    """Something is in two splits of a set, so that what is measured on it says little."""
+
+
 class OutputError(TrainingError):
     """The detector cannot be written where it was asked for."""
 
 
 class PresetError(TrainingError):
     """A preset holds a value that cannot be trained with."""
+
+
+class SourceError(TrainingError):
+    """A set cannot be prepared from these videos or images, by these people or splits."""
 
 
 class WeightsError(TrainingError):
