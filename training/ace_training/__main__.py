@@ -4,17 +4,17 @@ import argparse
 import sys
 
 from .commands import COMMANDS
-from .errors import TrainingError
+from .errors import TrainingError, TrainingStopped
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0 where the command did what it says, 1 with a line that says why not."""
+    """0 where the command did what it says, 1 with a line that says why not, 130 where it was interrupted."""
     arguments = _parser().parse_args(argv)
     try:
         print(arguments.command(arguments))
     except TrainingError as error:
         print(f"ace-training: {error}", file=sys.stderr)
-        return 1
+        return 130 if isinstance(error, TrainingStopped) else 1
     except KeyboardInterrupt:
         print("ace-training: interrupted, and nothing was written", file=sys.stderr)
         return 130

@@ -1,7 +1,7 @@
-"""Whether a set of images can be trusted: nobody and nothing in two splits, every file readable, the classes in balance.
+"""Whether a set of images can be trusted: nobody and nothing in two splits, files readable, classes in balance.
 
-A detector that has seen a test image's person, or the image itself, has an easier task than it will have in use, and its
-figures say nothing.
+A detector that has seen a test image's person, or the image itself, has an easier task than it will have in use, and
+its figures say nothing.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from tqdm import tqdm
 from .errors import ImageFolderError
 from .image_files import CLASS_NAMES, SPLITS
 from .manifest import ManifestEntry, read_manifest
-from .perceptual_hash import near_pairs, perceptual_hash
+from .perceptual_hash import nearest, perceptual_hash
 
 NEAR_BITS: Final = 4  # of 64: two images that differ in no more are taken for one
 
@@ -98,21 +98,17 @@ def _in_two_splits(entries: list[ManifestEntry]) -> Iterable[Leak]:
 
 
 def _near_duplicates(entries: list[ManifestEntry], looks: list[_Look | None]) -> Iterable[Leak]:
-    """Pairs of files in two splits that look the same, the nearest first."""
+    """For each file that looks like some of another split the one that it is most like; the nearest first."""
+    readable = [(entry, look.hash) for entry, look in zip(entries, looks, strict=True) if look]
     found: list[Leak] = []
     for splits in itertools.combinations(SPLITS, 2):
-        one, other = (
-            [
-                (entry.file, look.hash)
-                for entry, look in zip(entries, looks, strict=True)
-                if look and entry.split == split
-            ]
-            for split in splits
-        )
-        hashes = (np.array([number for _, number in side], np.uint64) for side in (one, other))
-        for at, to, bits in near_pairs(*hashes, most_bits=NEAR_BITS):
-            files = one[at][0], other[to][0]
-            found.append(Leak(kind="near-duplicate", name="", splits=splits, files=files, bits=bits))
+        one, other = ([(entry.file, bits) for entry, bits in readable if entry.split == split] for split in splits)
+        if one and other:
+            hashes = [np.array([number for _, number in side], np.uint64) for side in (other, one)]
+            for (file, _), place, bits in zip(other, *nearest(*hashes), strict=True):
+                if bits <= NEAR_BITS:
+                    files = one[place][0], file
+                    found.append(Leak(kind="near-duplicate", name="", splits=splits, files=files, bits=int(bits)))
     return sorted(found, key=lambda leak: (leak.bits, leak.files))
 
 

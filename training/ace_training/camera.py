@@ -30,18 +30,24 @@ def publish(frame: Frame, rng: np.random.Generator) -> bytes:
 
     Real and altered pictures both go through this, so that neither size nor sharpness nor quality tells them apart.
     """
-    if rng.random() < 0.5:
-        frame = resampled(frame, rng.uniform(0.5, 0.95), rng)
-    if rng.random() < 0.4:
-        frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.3, 1.0))
-    elif rng.random() < 0.4:
-        frame = sharpened(frame, rng.uniform(0.2, 0.9))
+    frame = passed_on(frame, rng)
     size = int(rng.integers(SMALLEST_PX, LARGEST_PX + 1))
     interpolation = cv2.INTER_AREA if size < len(frame) else cv2.INTER_CUBIC
     frame = cv2.resize(frame, (size, size), interpolation=interpolation)
     quality = int(rng.integers(WORST_QUALITY, BEST_QUALITY + 1))
     _, encoded = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return encoded.tobytes()
+
+
+def passed_on(frame: Frame, rng: np.random.Generator) -> Frame:
+    """The frame re-sampled, softened or sharpened on its way, or not; as large as before."""
+    if rng.random() < 0.5:
+        frame = resampled(frame, rng.uniform(0.5, 0.95), rng)
+    if rng.random() < 0.4:
+        frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.3, 1.0))
+    elif rng.random() < 0.4:
+        frame = sharpened(frame, rng.uniform(0.2, 0.9))
+    return frame
 
 
 def resampled(frame: Frame, scale: float, rng: np.random.Generator) -> Frame:

@@ -21,7 +21,7 @@ def write_contact_sheet(folder: Path, sheet: Path, *, seed: int) -> None:
     rng = np.random.default_rng(seed)
     waiting = {}
     for label in (REAL, FAKE):
-        files = sorted(folder.glob(f"*/{label}/*.jpg"))
+        files = sorted(folder.glob(f"*/{label}/**/*.jpg"))
         waiting[label] = [files[at] for at in rng.permutation(len(files))]
     page = np.full((SIDE * TILE_PX, SIDE * TILE_PX, 3), 255, np.uint8)
     for row in range(SIDE):

@@ -9,6 +9,7 @@ TrainingError
 ├── OutputError        the folder that the detector is to be written to
 ├── PresetError        a preset's values, or ones that do not go with it
 ├── SourceError        the videos or images that a set is prepared from: files, people, splits
+├── TrainingStopped    Ctrl-C, once there was something to write
 └── WeightsError       the weights to begin from: not to be had, not fitting
 """
 
@@ -47,6 +48,10 @@ class PresetError(TrainingError):
 
 class SourceError(TrainingError):
     """A set cannot be prepared from these videos or images, by these people or splits."""
+
+
+class TrainingStopped(TrainingError):
+    """Ctrl-C ended the work early; what was done so far has been written."""
 
 
 class WeightsError(TrainingError):

@@ -2,25 +2,18 @@
 
     DIR/{train,val,test}/real/id0007_02.jpg           person 7, picture 2
     DIR/{train,val,test}/fake/id0007_id0012_05.jpg    person 7 with the face of person 12; id0007_id0007: with their own
-    DIR/faces.json, DIR/faces.png                     what was drawn, and 8 × 8 of them to look at
+    DIR/manifest.csv, DIR/faces.json                  what each file is, and what was drawn
+    DIR/faces.png                                     8 × 8 of them to look at
 
 A person and everyone whose face they are given appear in one split only. The same seed draws the same set, whatever
 the number of processes.
 """
 
-import contextlib
 import json
-import multiprocessing
-import os
-import shutil
-import signal
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -31,7 +24,10 @@ from .contact_sheet import write_contact_sheet
 from .drawing import Identity, draw_face, draw_identity, draw_shot
 from .errors import FaceSetError
 from .image_files import SPLITS
+from .manifest import ManifestEntry, write_manifest
+from .new_folder import appearing_whole
 from .swap import swapped
+from .workers import spread
 
 IMAGES_PER_IDENTITY: Final = 4
 OWN_FACE_SHARE: Final = 0.6  # of the fakes: altered copies of the person's own face
@@ -89,32 +85,15 @@ def write_face_set(folder: Path, plan: FaceSetPlan, *, processes: int | None = N
     Raises:
         FaceSetError: the folder exists and is not empty, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FaceSetError(f"{folder} is already in use, and faces are drawn into a new folder only. Name another one.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _appearing_whole(folder) as partial:
-            pictures = _pictures(plan)
-            for picture in pictures:
-                (partial / picture.path).parent.mkdir(parents=True, exist_ok=True)
-            _write_pictures(partial, pictures, processes or os.cpu_count() or 1)
-            (partial / "faces.json").write_text(json.dumps(_description(plan, pictures), indent=2) + "\n")
-            write_contact_sheet(partial, partial / "faces.png", seed=plan.seed)
-    except OSError as error:
-        raise FaceSetError(f"{folder} cannot be written: {error.strerror}. Name another folder.") from error
+    with appearing_whole(folder) as partial:
+        pictures = _pictures(plan)
+        for picture in pictures:
+            (partial / picture.path).parent.mkdir(parents=True, exist_ok=True)
+        _write_pictures(partial, pictures, processes)
+        write_manifest(partial, [_entry(picture) for picture in pictures])
+        (partial / "faces.json").write_text(json.dumps(_description(plan, pictures), indent=2) + "\n")
+        write_contact_sheet(partial, partial / "faces.png", seed=plan.seed)
     return folder
-
-
-@contextlib.contextmanager
-def _appearing_whole(folder: Path) -> Iterator[Path]:
-    """A folder beside the one wanted, renamed to it at the end and removed where the end is not reached."""
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
-    try:
-        yield partial
-        partial.chmod(0o755)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _pictures(plan: FaceSetPlan) -> list[Picture]:
@@ -134,25 +113,25 @@ def _pictures(plan: FaceSetPlan) -> list[Picture]:
     return pictures
 
 
-def _write_pictures(folder: Path, pictures: list[Picture], processes: int) -> None:
-    # Spawned, not forked: a fork of a process that runs TensorFlow's threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with _ignoring_interrupts():
-        pool = context.Pool(processes, initializer=cv2.setNumThreads, initargs=(1,))
-    with pool:
-        drawn = pool.imap_unordered(_encoded, pictures, chunksize=8)
+def _write_pictures(folder: Path, pictures: list[Picture], processes: int | None) -> None:
+    with spread(_encoded, pictures, processes=processes) as drawn:
         for path, jpeg in tqdm(drawn, total=len(pictures), desc="faces", unit="image", mininterval=0.5):
             (folder / path).write_bytes(jpeg)
 
 
-@contextlib.contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    """Processes started inside ignore Ctrl-C for good: it is the parent's to answer."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _entry(picture: Picture) -> ManifestEntry:
+    """The picture as the manifest has it: a video of its own, since no other is of the same shot."""
+    split, label, name = picture.path.removesuffix(".jpg").split("/")
+    fake = picture.donor is not None
+    return ManifestEntry(
+        file=picture.path,
+        split=split,
+        label=label,
+        video=f"{label}/{name}",
+        identity=f"id{picture.identity:04d}",
+        donor=f"id{picture.donor:04d}" if fake else "",
+        manipulation=("own face" if picture.donor == picture.identity else "another's face") if fake else "",
+    )
 
 
 def _encoded(picture: Picture) -> tuple[str, bytes]:

@@ -1,4 +1,4 @@
-"""A picture's 64 bits that scaling and re-encoding hardly change, and which pictures are near each other by them.
+"""A picture's 64 bits that scaling and re-encoding hardly change, and which others it is near to by them.
 
 The hash is that of pHash (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010): the low
 frequencies of the picture's cosine transform, each above their median or not.
@@ -15,7 +15,7 @@ Hashes = npt.NDArray[np.uint64]  # [n]
 
 _SIDE_PX: Final = 32
 _FREQUENCIES: Final = 8  # across and down, after the picture's mean and its lowest one
-_ROWS: Final = 1024  # compared with all others at a time
+_ROWS: Final = 1024  # hashes compared with all others at a time
 
 
 def perceptual_hash(grey: Grey) -> int:
@@ -25,11 +25,13 @@ def perceptual_hash(grey: Grey) -> int:
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
 
 
-def near_pairs(one: Hashes, other: Hashes, *, most_bits: int) -> list[tuple[int, int, int]]:
-    """Every pair with at most so many different bits: its place in the one, in the other, its distance in bits."""
-    pairs: list[tuple[int, int, int]] = []
-    for first in range(0, len(one), _ROWS):
-        apart = np.bitwise_count(one[first : first + _ROWS, None] ^ other[None, :])
-        rows, columns = np.nonzero(apart <= most_bits)
-        pairs += zip((rows + first).tolist(), columns.tolist(), apart[rows, columns].tolist(), strict=True)
-    return pairs
+def nearest(of: Hashes, among: Hashes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint8]]:
+    """For each hash the place of the one nearest to it among others, of which there are some, and the bits between."""
+    places = np.zeros(len(of), np.intp)
+    bits = np.zeros(len(of), np.uint8)
+    for first in range(0, len(of), _ROWS):
+        part = slice(first, first + _ROWS)
+        apart = np.bitwise_count(of[part, None] ^ among[None, :])
+        places[part] = apart.argmin(1)
+        bits[part] = apart.min(1)
+    return places, bits

@@ -12,12 +12,15 @@ from .camera import Frame, resampled, sharpened
 from .drawing import Floats, Points
 
 
-def swapped(target: Frame, donor: Frame, landmarks: Points, rng: np.random.Generator) -> Frame:
-    """The target with the face of the donor, which is a picture of the same pose, and may be the target itself."""
+def swapped(target: Frame, donor: Frame, landmarks: Points, rng: np.random.Generator, *, strength: float = 1) -> Frame:
+    """The target with the face of the donor, which is a picture of the same pose, and may be the target itself.
+
+    At half the strength colour, geometry and sharpness are half as far off.
+    """
     mask = face_mask(landmarks, target.shape[0], rng)
     if donor is not target:
         donor = matched(donor, target, mask)
-    donor = altered(donor, landmarks, rng)
+    donor = altered(donor, landmarks, rng, strength)
     blended: Frame = cv2.blendLinear(donor, target, mask, 1 - mask)
     return blended
 
@@ -41,37 +44,37 @@ def matched(donor: Frame, target: Frame, mask: Floats) -> Frame:
     return _levelled(donor, gain, want_mean - gain * have_mean)
 
 
-def altered(donor: Frame, landmarks: Points, rng: np.random.Generator) -> Frame:
+def altered(donor: Frame, landmarks: Points, rng: np.random.Generator, strength: float = 1) -> Frame:
     """The donor changed in colour and geometry, and in sharpness or resolution or both."""
     steps = [_recoloured, _moved, *[[_refocused], [_rescaled], [_refocused, _rescaled]][rng.integers(3)]]
     for chosen in rng.permutation(len(steps)):
-        donor = steps[chosen](donor, landmarks, rng)
+        donor = steps[chosen](donor, landmarks, rng, strength)
     return donor
 
 
-def _recoloured(frame: Frame, _: Points, rng: np.random.Generator) -> Frame:
-    return _levelled(frame, np.exp(_off(rng, 0.05, 0.18, 3)), _off(rng, 0, 8, 3))
+def _recoloured(frame: Frame, _: Points, rng: np.random.Generator, strength: float) -> Frame:
+    return _levelled(frame, np.exp(strength * _off(rng, 0.05, 0.18, 3)), strength * _off(rng, 0, 8, 3))
 
 
-def _moved(frame: Frame, landmarks: Points, rng: np.random.Generator) -> Frame:
+def _moved(frame: Frame, landmarks: Points, rng: np.random.Generator, strength: float) -> Frame:
     size = frame.shape[0]
     x, y = landmarks.mean(0).tolist()
-    turn_deg, growth = _off(rng, 1.5, 5), _off(rng, 0.03, 0.1)
+    turn_deg, growth = strength * _off(rng, 1.5, 5), strength * _off(rng, 0.03, 0.1)
     matrix = cv2.getRotationMatrix2D((x, y), float(turn_deg[0]), float(1 + growth[0]))
-    matrix[:, 2] += size * _off(rng, 0.01, 0.035, 2)
+    matrix[:, 2] += strength * size * _off(rng, 0.01, 0.035, 2)
     moved: Frame = cv2.warpAffine(frame, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     return moved
 
 
-def _refocused(frame: Frame, _: Points, rng: np.random.Generator) -> Frame:
+def _refocused(frame: Frame, _: Points, rng: np.random.Generator, strength: float) -> Frame:
     if rng.random() < 0.35:
-        return sharpened(frame, rng.uniform(0.8, 2.0))
-    soft: Frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(1.2, 2.8))
+        return sharpened(frame, strength * rng.uniform(0.8, 2.0))
+    soft: Frame = cv2.GaussianBlur(frame, (0, 0), strength * rng.uniform(1.2, 2.8))
     return soft
 
 
-def _rescaled(frame: Frame, _: Points, rng: np.random.Generator) -> Frame:
-    return resampled(frame, rng.uniform(0.2, 0.4), rng)
+def _rescaled(frame: Frame, _: Points, rng: np.random.Generator, strength: float) -> Frame:
+    return resampled(frame, rng.uniform(0.2, 0.4) ** strength, rng)
 
 
 def _off(rng: np.random.Generator, least: float, most: float, count: int = 1) -> Floats:

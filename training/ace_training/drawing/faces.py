@@ -20,21 +20,21 @@ _TURN: Final = floats([0.38, 0.3])  # shift of the surface a half face height ne
 class Face:
     """A picture of one person."""
 
-    image: Floats  # float32[320, 320, 3], RGB in [0, 1]
+    image: Floats  # float32[size, size, 3], RGB in [0, 1]
     landmarks: Points  # float32[k, 2]: jaw and brows, whose hull is the face, in pixels
 
 
-def draw_face(identity: Identity, shot: Shot) -> Face:
-    """The person as the shot shows them."""
+def draw_face(identity: Identity, shot: Shot, *, size_px: int = PICTURE_PX) -> Face:
+    """The person as the shot shows them, in a square picture."""
     outline = head.face_outline(identity, shot)
     depth = depth_of(identity, shot, outline)
     person = _paint_person(identity, shot, outline, depth)
-    to_picture = _placement(shot)
-    source_x, source_y = _turned(depth, shot, to_picture)
+    to_picture = _placement(shot, size_px)
+    source_x, source_y = _turned(depth, shot, to_picture, size_px)
     rgba = cv2.merge([*person.rgb, person.alpha])
     rgba = cv2.remap(rgba, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     *planes, alpha = cv2.split(rgba)
-    behind = cv2.split(_background(shot))
+    behind = cv2.split(_background(shot, size_px))
     image = [
         np.clip((back + alpha * (front - back)) * tint, 0, 1)
         for front, back, tint in zip(planes, behind, shot.light_colour, strict=True)
@@ -63,22 +63,25 @@ def _paint_person(identity: Identity, shot: Shot, outline: Points, depth: Floats
     return person
 
 
-def _placement(shot: Shot) -> Floats:
+def _placement(shot: Shot, size_px: int) -> Floats:
     """The 2 × 3 matrix from the canvas's pixels to the picture's: size, roll and place."""
-    scale = shot.zoom * PICTURE_PX / 2 / UNIT_PX
+    scale = shot.zoom * size_px / 2 / UNIT_PX
     matrix = cv2.getRotationMatrix2D(ORIGIN_PX, shot.roll_deg, scale)
-    place = PICTURE_PX / 2 * np.array([1 + shot.offset_x, 1 + shot.offset_y])
+    place = size_px / 2 * np.array([1 + shot.offset_x, 1 + shot.offset_y])
     matrix[:, 2] += place - ORIGIN_PX
     return floats(matrix)
 
 
-def _turned(depth: Floats, shot: Shot, to_picture: Floats) -> tuple[Floats, Floats]:
-    """For each pixel of the picture, where on the canvas it is seen: what stands out shifts the way the head turns."""
+def _turned(depth: Floats, shot: Shot, to_picture: Floats, size_px: int) -> tuple[Floats, Floats]:
+    """For each pixel of the picture, where on the canvas it is seen: what stands out shifts the way the head turns.
+
+    Beyond the canvas its edge goes on, so that in a wider picture the body reaches the lower edge.
+    """
     shift = _TURN * floats([shot.yaw, shot.pitch]) * UNIT_PX
     at = np.arange(CANVAS_PX, dtype=np.float32)
     x, y = np.meshgrid(at, at)
     source = np.dstack([x - shift[0] * depth, y - shift[1] * depth])
-    size = (PICTURE_PX, PICTURE_PX)
+    size = (size_px, size_px)
     source = cv2.warpAffine(source, to_picture, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return source[..., 0], source[..., 1]
 
@@ -92,7 +95,7 @@ def _landmarks(identity: Identity, shot: Shot, outline: Points, depth: Floats, t
     return floats(points @ to_picture[:, :2].T + to_picture[:, 2])
 
 
-def _background(shot: Shot) -> Floats:
+def _background(shot: Shot, size_px: int) -> Floats:
     """A room out of focus: a gradient, a few things with edges, blurred."""
     rng = np.random.default_rng(shot.seed)
     small = 100
@@ -106,4 +109,4 @@ def _background(shot: Shot) -> Floats:
         cv2.rectangle(scene, (x, y), (x + width, y + height), colour.tolist(), -1, cv2.LINE_AA)
     scene = cv2.GaussianBlur(scene, (0, 0), rng.uniform(0.8, 5))
     scene *= 1 + 0.04 * shot.background_detail * noise(rng, (40, 40), (small, small))[..., None]
-    return floats(cv2.resize(scene, (PICTURE_PX, PICTURE_PX), interpolation=cv2.INTER_CUBIC))
+    return floats(cv2.resize(scene, (size_px, size_px), interpolation=cv2.INTER_CUBIC))
