@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from ace_training.face_set import FaceSetPlan, write_face_set
+from ace_training.prepare import CropSettings, prepare
 from ace_training.presets import Preset
+from ace_training.sources import find_in_tree
+from ace_training.splitting import split_officially
+from ace_training.video_set import VideoSetPlan, write_video_set
 
 Run = Callable[..., subprocess.CompletedProcess]
 
@@ -60,3 +64,18 @@ def run(tmp_path: Path) -> Run:
         )
 
     return run_command
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest tree of videos: two people in each split."""
+    plan = VideoSetPlan(train=2, val=2, test=2, frames=4, seed=4)  # of a seed whose faces are found in every frame
+    return write_video_set(tmp_path_factory.mktemp("videos") / "videos", plan)
+
+
+@pytest.fixture(scope="session")
+def prepared(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two crops of each of the videos."""
+    sources = find_in_tree(videos, "c23")
+    split_of = split_officially(sources, videos / "splits")
+    return prepare(tmp_path_factory.mktemp("prepared") / "set", sources, split_of, CropSettings(frames=2))

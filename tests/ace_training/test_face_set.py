@@ -38,7 +38,14 @@ def test_a_set_is_laid_out_by_split_and_class_with_half_of_each(faces):
         "test/real": 100,
         "test/fake": 100,
     }
-    assert sorted(path.name for path in faces.iterdir()) == ["faces.json", "faces.png", "test", "train", "val"]
+    assert sorted(path.name for path in faces.iterdir()) == [
+        "faces.json",
+        "faces.png",
+        "manifest.csv",
+        "test",
+        "train",
+        "val",
+    ]
 
 
 def test_file_names_carry_the_person_and_the_donor(few_faces):

@@ -11,18 +11,17 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from .drawing import Floats
 from .errors import ImageFolderError
 from .image_files import CLASS_NAMES, SPLITS
 from .manifest import ManifestEntry, read_manifest
-from .perceptual_hash import nearest, perceptual_hash
-
-NEAR_BITS: Final = 4  # of 64: two images that differ in no more are taken for one
+from .perceptual_hash import LEAST_CORRELATION, MOST_BITS, Prints, perceptual_hash, same_pictures, thumbnail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,7 @@ class _Look:
     width: int
     height: int
     hash: int
+    thumbnail: Floats
 
 
 def audit(data: Path) -> Audit:
@@ -72,10 +72,10 @@ def audit(data: Path) -> Audit:
 def _look(file: Path) -> _Look | None:
     """The file's content; None where it cannot be read to its end."""
     content = file.read_bytes()
-    if _cut_off(content):
+    if not content or _cut_off(content):
         return None
-    grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
-    return None if grey is None else _Look(grey.shape[1], grey.shape[0], perceptual_hash(grey))
+    grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return None if grey is None else _Look(grey.shape[1], grey.shape[0], perceptual_hash(grey), thumbnail(grey))
 
 
 def _cut_off(content: bytes) -> bool:
@@ -97,18 +97,21 @@ def _in_two_splits(entries: list[ManifestEntry]) -> Iterable[Leak]:
                 yield Leak(kind=kind, name=name, splits=(one, other), files=files)
 
 
-def _near_duplicates(entries: list[ManifestEntry], looks: list[_Look | None]) -> Iterable[Leak]:
-    """For each file that looks like some of another split the one that it is most like; the nearest first."""
-    readable = [(entry, look.hash) for entry, look in zip(entries, looks, strict=True) if look]
+def _near_duplicates(entries: list[ManifestEntry], looks: list[_Look | None]) -> list[Leak]:
+    """For each file that is the same picture as some of another split the one most like it; the nearest first."""
+    readable = [(entry, look) for entry, look in zip(entries, looks, strict=True) if look]
+    if not readable:
+        return []
+    prints = Prints(
+        np.array([look.hash for _, look in readable], np.uint64), np.stack([look.thumbnail for _, look in readable])
+    )
+    of_split = {split: [at for at, (entry, _) in enumerate(readable) if entry.split == split] for split in SPLITS}
     found: list[Leak] = []
     for splits in itertools.combinations(SPLITS, 2):
-        one, other = ([(entry.file, bits) for entry, bits in readable if entry.split == split] for split in splits)
-        if one and other:
-            hashes = [np.array([number for _, number in side], np.uint64) for side in (other, one)]
-            for (file, _), place, bits in zip(other, *nearest(*hashes), strict=True):
-                if bits <= NEAR_BITS:
-                    files = one[place][0], file
-                    found.append(Leak(kind="near-duplicate", name="", splits=splits, files=files, bits=int(bits)))
+        others, some = (of_split[split] for split in splits)
+        for at, to, bits in same_pictures(prints.of(some), prints.of(others)):
+            files = readable[others[to]][0].file, readable[some[at]][0].file
+            found.append(Leak(kind="near-duplicate", name="", splits=splits, files=files, bits=bits))
     return sorted(found, key=lambda leak: (leak.bits, leak.files))
 
 
@@ -121,7 +124,7 @@ def _summary(entries: list[ManifestEntry], looks: list[_Look | None], leaks: tup
         "width_px": _spread(sides[:, 0]),
         "height_px": _spread(sides[:, 1]),
         "unreadable": [entry.file for entry, look in zip(entries, looks, strict=True) if look is None],
-        "near_duplicate_bits": NEAR_BITS,
+        "near_duplicates": {"most_bits_of_64": MOST_BITS, "least_correlation": LEAST_CORRELATION},
         "leak_counts": {kind: kinds[kind] for kind in ("video", "identity", "near-duplicate")},
         "leaks": [asdict(leak) for leak in leaks],
     }

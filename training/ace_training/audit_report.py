@@ -39,9 +39,10 @@ def table(found: Audit) -> str:
         of_kind = [leak for leak in found.leaks if leak.kind == kind]
         lines += [f"{kind:15}{' × '.join(leak.splits):13}{_what(leak)}" for leak in of_kind[:_LISTED]] + _more(count)
     if not found.leaks:
+        near = summary["near_duplicates"]
         lines.append(
-            "no video and no person is in two splits, and no two images of two splits differ in "
-            f"{summary['near_duplicate_bits']} bits of 64 or fewer"
+            "nothing is in two splits: no video, no person, no picture (hashes that differ in at most "
+            f"{near['most_bits_of_64']} bits of 64, thumbnails that correlate by {near['least_correlation']} or more)"
         )
     return "\n".join(lines)
 

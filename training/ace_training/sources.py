@@ -196,4 +196,4 @@ def _by_table(path: Path) -> Callable[[str], dict[str, str]]:
 
 def _check_fields(names: Iterable[str], met: str) -> None:
     if "identity" not in names or not _RULE_FIELDS.issuperset(names):
-        raise SourceError(f"{met} {', '.join(names) or 'none'}: it needs identity, and may have donor, video, frame.")
+        raise SourceError(f"{met} {', '.join(names) or 'none'}. It needs identity, and may have donor, video, frame.")

@@ -69,14 +69,17 @@ def split_by_people(sources: list[Source], *, seed: int) -> dict[str, str]:
     split_of: dict[str, str] = {}
     groups = _groups(sources)
     order = np.random.default_rng(seed).permutation(len(groups))
-    for group in sorted((groups[at] for at in order), key=len, reverse=True):
-        counts = Counter(source.label for source in group)
+    waiting = [(group, Counter(source.label for source in group)) for group in (groups[at] for at in order)]
+    waiting.sort(key=lambda each: -len(each[0]))
+    for at, (group, counts) in enumerate(waiting):
 
         def filled(split: str, counts: Counter[str] = counts) -> float:
             """How full the split would be of what the group has."""
             return max((have[split][label] + counts[label]) / (SHARES[split] * wanted[label]) for label in counts)
 
-        split = min(SPLITS, key=filled)
+        lacking = [split for split in SPLITS if not counts.keys() <= have[split].keys()]
+        left = sum(counts.keys() <= others.keys() for _, others in waiting[at:])
+        split = min(lacking if 0 < left <= len(lacking) else SPLITS, key=filled)  # the last of few go where none is
         have[split] += counts
         split_of |= {source.video: split for source in group}
     return _checked(sources, split_of)

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import cv2
 
 from .errors import TrainingError
+
+_NOTHING: Final = "-8"  # FFmpeg's
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -52,8 +54,12 @@ def spread(
 
 
 def _settle(lifeline: Connection) -> None:
-    """What a process does first: one thread for OpenCV, and no longer a life than the parent wants."""
+    """What a process does first: one thread for OpenCV, which is quiet, and no longer a life than the parent wants."""
     cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_ERROR
+    )  # of damaged videos we speak ourselves, beside the progress bar
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _NOTHING)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
