@@ -1,5 +1,7 @@
+import dataclasses
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from ace_training.errors import FaceSetError
 from ace_training.face_set import IMAGES_PER_IDENTITY, FaceSetPlan, write_face_set
+from ace_training.manifest import read_manifest
 
 SMALL = FaceSetPlan(train=4, val=2, test=2, seed=5)
 
@@ -51,6 +54,20 @@ def test_a_set_is_laid_out_by_split_and_class_with_half_of_each(faces):
 def test_file_names_carry_the_person_and_the_donor(few_faces):
     assert all(re.fullmatch(r"id\d{4}_\d\d", path.stem) for path in few_faces.glob("*/real/*"))
     assert all(re.fullmatch(r"id\d{4}_id\d{4}_\d\d", path.stem) for path in few_faces.glob("*/fake/*"))
+
+
+def test_the_manifest_says_what_the_names_do_and_whose_face_a_fake_wears(few_faces, tmp_path):
+    entries = read_manifest(few_faces)
+    without = shutil.copytree(few_faces, tmp_path / "faces")
+    (without / "manifest.csv").unlink()
+
+    named = {entry.file: entry for entry in read_manifest(without)}
+    assert {entry.file: dataclasses.replace(entry, manipulation="") for entry in entries} == {
+        file: dataclasses.replace(entry, manipulation="") for file, entry in named.items()
+    }
+    for entry in entries:
+        worn = {"": "", entry.identity: "own face"}.get(entry.donor, "another's face")
+        assert entry.manipulation == worn
 
 
 def test_no_person_is_in_two_splits_nor_lends_a_face_to_another(faces):

@@ -1,6 +1,8 @@
 """What an audit found: as a table for the terminal, as JSON, and the pairs as a picture."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -56,22 +58,39 @@ def _what(leak: Leak) -> str:
     return f"{leak.name}{': ' if leak.name else ''}{distance}{leak.files[0]}  {leak.files[1]}"
 
 
+def open_folder(out: Path) -> Path:
+    """The folder, which is there and can be written, so that nobody waits for an audit that cannot be kept.
+
+    Raises:
+        OutputError: it cannot be.
+    """
+    with _writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / AUDIT_FILE).touch()
+    return out
+
+
+@contextlib.contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror}. Pass --out with another folder.") from error
+
+
 def write_audit(found: Audit, data: Path, out: Path) -> Path:
     """Writes the JSON file, whose path it returns, and, where something leaks, the picture.
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with _writing(out):
         path = out / AUDIT_FILE
         path.write_text(json.dumps(found.summary, indent=2) + "\n", encoding="utf-8")
         (out / LEAKS_FILE).unlink(missing_ok=True)
         if found.leaks:
             _, png = cv2.imencode(".png", _picture(data, found.leaks))
             (out / LEAKS_FILE).write_bytes(png.tobytes())
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}. Pass --out with another folder.") from error
     return path
 
 

@@ -120,17 +120,18 @@ def _write_pictures(folder: Path, pictures: list[Picture], processes: int | None
 
 
 def _entry(picture: Picture) -> ManifestEntry:
-    """The picture as the manifest has it: a video of its own, since no other is of the same shot."""
-    split, label, name = picture.path.removesuffix(".jpg").split("/")
+    """The picture as the manifest has it; one person's with one face are a video's frames, since they are alike."""
+    split, label, name = picture.path.split("/")
     fake = picture.donor is not None
     return ManifestEntry(
         file=picture.path,
         split=split,
         label=label,
-        video=f"{label}/{name}",
+        video=f"{label}/{name.rpartition('_')[0]}",
         identity=f"id{picture.identity:04d}",
         donor=f"id{picture.donor:04d}" if fake else "",
         manipulation=("own face" if picture.donor == picture.identity else "another's face") if fake else "",
+        frame=picture.number,
     )
 
 

@@ -24,7 +24,7 @@ class ManifestEntry:
     file: str  # below the set's folder, with slashes: `test/fake/033_097_12.jpg`
     split: str  # `train`, `val`, `test`
     label: str  # `real`, `fake`
-    video: str  # its name in the source, unique within the set: `Deepfakes/033_097`, one for all its frames
+    video: str  # unique within the set, one for all its frames: `fake/Deepfakes/033_097`
     identity: str  # who is seen
     donor: str = ""  # whose face a fake was given; empty for real ones, and where nobody's
     manipulation: str = ""  # `Deepfakes`; empty for real ones

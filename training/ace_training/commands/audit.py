@@ -21,15 +21,16 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
 
 def _audit(arguments: argparse.Namespace) -> str:
     from ace_training.audit import audit  # OpenCV takes half a second
-    from ace_training.audit_report import table, write_audit
+    from ace_training.audit_report import LEAKS_FILE, open_folder, table, write_audit
     from ace_training.errors import LeakageError
 
+    out = open_folder(arguments.out or arguments.data / "audit")
     found = audit(arguments.data)
-    path = write_audit(found, arguments.data, arguments.out or arguments.data / "audit")
+    path = write_audit(found, arguments.data, out)
     if not found.leaks:
         return f"{table(found)}\n{path}"
     print(table(found))
     raise LeakageError(
-        f"{arguments.data} leaks between its splits, {len(found.leaks)} times; {path.parent} has the pairs. "
+        f"{arguments.data} leaks between its splits, {len(found.leaks)} times; {out / LEAKS_FILE} shows pairs. "
         "Prepare it again with the people told apart, or take one of each pair out."
     )
