@@ -17,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-ver
 
 FACES ?= runs/faces
 FIT ?= runs/fit
-PRESET ?= demo
+CONFIG ?= demo
 MODELS ?= runs/models
 VERSION ?= 1
 SERVER ?= 127.0.0.1:8500
@@ -99,8 +99,8 @@ format: $(STAMP) ## put the code into the house's format
 $(FACES): | $(STAMP)
 	$(BIN)/python -m ace_training faces $(FACES)
 
-train: $(FACES) ## draw faces where FACES has none, and train FIT/detector.keras (PRESET=demo or xception)
-	$(BIN)/python -m ace_training fit $(FACES) $(FIT) --preset $(PRESET)
+train: $(FACES) ## draw faces where FACES has none, and train FIT/detector.keras (CONFIG=demo, xception, smoke or a file)
+	$(BIN)/python -m ace_training fit $(FACES) $(FIT) --config $(CONFIG)
 
 evaluate: $(FACES) ## say what FIT/detector.keras is worth on FACES, into runs/evaluation, and choose its threshold and temperature
 	$(BIN)/python -m ace_training evaluate $(FIT)/detector.keras $(FACES)

@@ -66,7 +66,7 @@ def _draw_faces() -> None:
 
 def _train() -> None:
     _announce(2, "Train: a narrow Xception from scratch, best epoch by validation AUC")
-    _run("ace_training", "fit", FACES, FIT, "--preset", "demo")
+    _run("ace_training", "fit", FACES, FIT, "--config", "demo")
 
 
 def _evaluate() -> None:

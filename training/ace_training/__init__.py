@@ -3,16 +3,35 @@
 `python -m ace_training` is the way in.
 """
 
-from .errors import FaceSetError, ImageFolderError, OutputError, PresetError, TrainingError, WeightsError
-from .presets import PRESETS, Preset
+from .config import Config
+from .config_file import config_names, read_config
+from .errors import (
+    ConfigError,
+    DivergedError,
+    FaceDetectorError,
+    FaceSetError,
+    ImageFolderError,
+    LeakageError,
+    OutputError,
+    SourceError,
+    TrainingError,
+    TrainingStopped,
+    WeightsError,
+)
 
 __all__ = [
-    "PRESETS",
+    "Config",
+    "ConfigError",
+    "DivergedError",
+    "FaceDetectorError",
     "FaceSetError",
     "ImageFolderError",
+    "LeakageError",
     "OutputError",
-    "Preset",
-    "PresetError",
+    "SourceError",
     "TrainingError",
+    "TrainingStopped",
     "WeightsError",
+    "config_names",
+    "read_config",
 ]

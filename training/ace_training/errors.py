@@ -1,13 +1,14 @@
 """What can go wrong while a set is drawn, prepared or audited or a detector trained, with a message for the person.
 
 TrainingError
+├── ConfigError        what is to be trained, and how: no config, or values that cannot be trained with
+├── DivergedError      a training whose loss is no longer a number
 ├── EvaluationError    what is evaluated does not answer, or the images do not suffice to judge it
 ├── FaceDetectorError  the weights of the detector that finds faces
 ├── FaceSetError       the counts, or the folder, that a face set was asked for with
 ├── ImageFolderError   the images to train on: missing, empty, not images
 ├── LeakageError       something is in two splits of a set
 ├── OutputError        the folder that the detector is to be written to
-├── PresetError        a preset's values, or ones that do not go with it
 ├── SourceError        the videos or images that a set is prepared from: files, people, splits
 ├── TrainingStopped    Ctrl-C, once there was something to write
 └── WeightsError       the weights to begin from: not to be had, not fitting
@@ -16,6 +17,14 @@ TrainingError
 
 class TrainingError(Exception):
     """The base of all errors of this package; its text is one clear message for the person at the command line."""
+
+
+class ConfigError(TrainingError):
+    """What is no training config, or holds a value that cannot be trained with."""
+
+
+class DivergedError(TrainingError):
+    """The loss is no longer a number, and further steps would not make it one."""
 
 
 class EvaluationError(TrainingError):
@@ -40,10 +49,6 @@ class LeakageError(TrainingError):
 
 class OutputError(TrainingError):
     """The detector cannot be written where it was asked for."""
-
-
-class PresetError(TrainingError):
-    """A preset holds a value that cannot be trained with."""
 
 
 class SourceError(TrainingError):

@@ -9,42 +9,42 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from .config import IMAGENET, RANDOM, Model
 from .errors import WeightsError
-from .presets import IMAGENET, RANDOM, Preset
 
 IMAGENET_FILE = "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"
 IMAGENET_URL = f"https://storage.googleapis.com/tensorflow/keras-applications/xception/{IMAGENET_FILE}"
 
 
-def build_detector(preset: Preset) -> keras.Model:
-    """The network that the preset describes, not yet compiled.
+def build_detector(settings: Model) -> keras.Model:
+    """The network that the settings describe, not yet compiled.
 
     float32[n, size, size, 3] in [-1, 1] → float32[n, 1]: P(fake). Scaling the pixels is left to the caller.
 
     Raises:
-        WeightsError: the preset's weights cannot be had, or do not fit.
+        WeightsError: the weights cannot be had, or do not fit.
     """
-    with _compute_policy(preset):
-        inputs = keras.Input((preset.input_size, preset.input_size, 3), name="image")
-        features = _full_xception(inputs, preset.weights) if preset.is_full_xception else xception(inputs, preset)
-        features = layers.Dropout(preset.dropout)(features)
+    with _compute_policy(compute_precision(settings)):
+        inputs = keras.Input((settings.input_px, settings.input_px, 3), name="image")
+        build = _full_xception if settings.is_full_xception else xception
+        features = layers.Dropout(settings.dropout, name="dropout")(build(inputs, settings))
         outputs = layers.Dense(1, activation="sigmoid", dtype="float32", name="prob_fake")(features)
         return keras.Model(inputs, outputs, name="detector")
 
 
-def xception(inputs: keras.KerasTensor, preset: Preset) -> keras.KerasTensor:
-    """Xception's features with every layer's channels multiplied by the preset's width, to the next multiple of 8.
+def xception(inputs: keras.KerasTensor, settings: Model) -> keras.KerasTensor:
+    """Xception's features with every layer's channels multiplied by a width, to the next multiple of 8.
 
     [n, size, size, 3] → [n, 2048 × width]. At width 1 with 8 middle blocks it is layer for layer
     `keras.applications.Xception(include_top=False, pooling="avg")`.
     """
-    net = _Layers(preset.width, preset.batch_norm_momentum)
+    net = _Layers(settings.width, settings.batch_norm_momentum)
 
     x = net.convolution(inputs, 32, strides=2)
     x = net.convolution(x, 64)
     for channels in (128, 256, 728):  # entry flow
         x = net.downsampling_block(x, (channels, channels))
-    for _ in range(preset.middle_blocks):
+    for _ in range(settings.middle_blocks):
         x = net.middle_block(x, 728)
     x = net.downsampling_block(x, (728, 1024))  # exit flow
     for channels in (1536, 2048):
@@ -86,14 +86,13 @@ class _Layers:
         return max(8, 8 * round(channels * self._width / 8))  # in eights: others cost CPUs twice the time
 
 
-def _full_xception(inputs: keras.KerasTensor, weights: str) -> keras.KerasTensor:
+def _full_xception(inputs: keras.KerasTensor, settings: Model) -> keras.KerasTensor:
     """Keras's own Xception and its weights."""
+    weights = None if settings.weights == RANDOM else settings.weights
     try:
-        body = keras.applications.Xception(
-            include_top=False, pooling="avg", input_tensor=inputs, weights=None if weights == RANDOM else weights
-        )
+        body = keras.applications.Xception(include_top=False, pooling="avg", input_tensor=inputs, weights=weights)
     except Exception as error:  # Keras raises a bare Exception where a download fails
-        raise _weights_error(weights) from error
+        raise _weights_error(settings.weights) from error
     return body.output
 
 
@@ -110,12 +109,19 @@ def _weights_error(weights: str) -> WeightsError:
     )
 
 
+def compute_precision(settings: Model) -> str:
+    """`off`, `bfloat16` or `float16`: float16 is off where there is no GPU, for CPUs crawl on it."""
+    if settings.mixed_precision == "float16" and not tf.config.list_physical_devices("GPU"):
+        return "off"
+    return settings.mixed_precision
+
+
 @contextlib.contextmanager
-def _compute_policy(preset: Preset) -> Iterator[None]:
-    """What is built inside computes in float16 where that is fast: the full network on a GPU. CPUs crawl on it."""
+def _compute_policy(precision: str) -> Iterator[None]:
+    """What is built inside computes in that precision; Keras scales the loss of a float16 model when it compiles it."""
     before = keras.config.dtype_policy()
-    if preset.is_full_xception and tf.config.list_physical_devices("GPU"):
-        keras.config.set_dtype_policy("mixed_float16")
+    if precision != "off":
+        keras.config.set_dtype_policy(f"mixed_{precision}")
     try:
         yield
     finally:
