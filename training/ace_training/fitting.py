@@ -19,13 +19,13 @@ from sklearn.metrics import confusion_matrix, roc_auc_score
 from ace_client.contract import DEFAULT_THRESHOLD
 
 from . import checkpoint
-from .audit import audit
 from .checkpoint import Checkpoint, Progress
 from .config import RANDOM, Config
 from .config_file import as_dict, to_toml
-from .errors import ImageFolderError, LeakageError, OutputError, TrainingStopped
+from .errors import OutputError, TrainingStopped
 from .image_files import CLASS_NAMES, SPLITS, ImageFiles, find_images
 from .input_pipeline import LoadedSplit, evaluation_batches, load_split
+from .leakage import audited
 from .models import build_detector, compute_precision
 from .train import Training, train
 
@@ -62,7 +62,7 @@ def fit(data: Path, out: Path, config: Config, options: FitOptions | None = None
     files = find_images(data, seed=config.optimisation.seed)
     kept = Checkpoint(out / checkpoint.FOLDER, {"config": as_dict(config), "images": _digest(data, files)})
     before = _progress_in(out, kept, overwrite=options.overwrite)
-    leakage = _audited(data, allowed=options.allow_leakage)
+    leakage = audited(data, leakage_allowed=options.allow_leakage)
     splits = {split: load_split(files[split], config.model.input_px, name=split) for split in SPLITS}
     _seed(config)
     interrupted = False
@@ -107,26 +107,6 @@ def _progress_in(out: Path, kept: Checkpoint, *, overwrite: bool) -> Progress:
     if (out / DETECTOR_FILE).exists() and not progress.epochs and not overwrite:
         raise OutputError(f"{out} has a {DETECTOR_FILE} already. Name another folder, or pass --overwrite.")
     return progress
-
-
-def _audited(data: Path, *, allowed: bool) -> dict[str, Any]:
-    """What the report says of leakage."""
-    found = audit(data)
-    if unreadable := found.summary["unreadable"]:
-        others = f", nor are {len(unreadable) - 1} others" if len(unreadable) > 1 else ""
-        raise ImageFolderError(
-            f"{data / unreadable[0]} is no image that can be read{others}. Remove it or replace it; "
-            f"`python -m ace_training audit {data}` lists all."
-        )
-    counts = found.summary["leak_counts"]
-    if found.leaks and not allowed:
-        kinds = ", ".join(f"{count} by {kind}" for kind, count in counts.items() if count)
-        raise LeakageError(
-            f"{data} has leaks between its splits ({kinds}), so that its figures would say little. "
-            f"`python -m ace_training audit {data}` shows them; --allow-leakage trains all the same, and says so in "
-            "the report."
-        )
-    return {"allowed": bool(found.leaks), "counts": counts}
 
 
 def _digest(data: Path, files: dict[str, ImageFiles]) -> str:

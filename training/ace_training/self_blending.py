@@ -17,7 +17,8 @@ SHARPENING: Final = (0.5, 2.0)
 RESCALING: Final = (0.25, 0.6)
 MOVING: Final = 0.04  # of the sides
 BLENDS: Final = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)  # the paper's: half of the faces are replaced in full
-HALF_AXES: Final = ((0.26, 0.18), (0.42, 0.36))  # of the mask, down and across, least and most; shares of the sides
+LEAST_HALF_AXES: Final = (0.26, 0.18)  # of the mask, down and across, as shares of the sides
+MOST_HALF_AXES: Final = (0.42, 0.36)
 _WAVES: Final = (2.0, 3.0, 4.0, 5.0)  # around the outline
 
 
@@ -37,7 +38,7 @@ def face_mask(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """float32[height, width, 1] from 0 outside to 1 in the face, over an edge that is sharp or wide."""
     place, axes, waves, phases, edge = tf.unstack(tf.random.split(seed, 5))
     middle = tf.random.stateless_uniform([2], place, 0.45, 0.55)
-    half = tf.random.stateless_uniform([2], axes, *tf.constant(HALF_AXES))
+    half = tf.random.stateless_uniform([2], axes, LEAST_HALF_AXES, MOST_HALF_AXES)
     y, x = grid(image)
     y, x = (y - middle[0]) / half[0], (x - middle[1]) / half[1]
     angle = tf.atan2(y + 0 * x, x + 0 * y)[..., tf.newaxis]  # [height, width, 1]
