@@ -26,7 +26,7 @@ USERS ?= 8
 SECONDS ?= 20
 MINUTES ?= 10
 
-.PHONY: help setup demo test test-ray fuzz tensorflow_model_server contract bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format gpu-check train evaluate export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test test-ray fuzz tensorflow_model_server contract bench-augmentation bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format gpu-check train evaluate export tune serve detect loadtest protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ bench-overhead: $(STAMP) ## calls/s and latency of half_plus_two, against a bare
 
 bench-swaps: $(STAMP) ## the server's memory over 200 version swaps under load (5 minutes)
 	$(BIN)/python serving/benchmarks/swaps.py --out runs/swaps.png
+
+bench-augmentation: $(FACES) ## train the demo's network with one augmentation at a time, and compare (20 minutes)
+	$(BIN)/python training/benchmarks/augmentation.py $(FACES)
 
 bench-client: $(STAMP) ## what the client costs beside the bare gRPC stub, and ace-detect beside the client (4 minutes)
 	$(BIN)/python clients/benchmarks/overhead.py

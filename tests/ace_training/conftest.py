@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ace_training.config import Config
+from ace_training.config_file import read_config
 from ace_training.face_set import FaceSetPlan, write_face_set
 from ace_training.prepare import CropSettings, prepare
-from ace_training.presets import Preset
 from ace_training.sources import find_in_tree
 from ace_training.splitting import split_officially
 from ace_training.video_set import VideoSetPlan, write_video_set
@@ -31,21 +32,9 @@ def few_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny() -> Preset:
-    """The real network at its smallest."""
-    return Preset(
-        name="tiny",
-        input_size=71,
-        width=0.05,
-        middle_blocks=1,
-        batch_norm_momentum=0.8,
-        weights="none",
-        batch_size=16,
-        epochs=4,
-        patience=4,
-        learning_rate=1e-2,  # so high that the last epoch is rarely the best
-        dropout=0.1,
-    )
+def smoke() -> Config:
+    """The real network at its smallest, with every augmentation on."""
+    return read_config("smoke")
 
 
 @pytest.fixture

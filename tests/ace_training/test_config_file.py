@@ -48,7 +48,6 @@ def test_whole_numbers_are_numbers(tmp_path):
         ("epochs = 12", "epochs = true", "optimisation.epochs is True: it has to be a whole number."),
         ("deterministic = true", "deterministic = 1", "optimisation.deterministic is 1: it has to be true or false."),
         ("[30.0, 100.0]", "[30]", "augmentation.jpeg_qualities is [30]: it has to be two numbers in brackets."),
-        ("[model]", "data = 1\n[mode]", "mode is not known here. The nearest name that is: model."),
         ("width = 0.125", "width =", "is no TOML file: Invalid value (at line 3, column 8)."),
     ],
 )
@@ -61,5 +60,7 @@ def test_what_is_wrong_is_named_with_file_and_key(tmp_path, old, new, message):
 
 
 def test_a_name_that_is_no_config_is_told_the_names():
-    with pytest.raises(ConfigError, match="big cannot be read: .* Pass --config with one of demo, smoke, xception, or"):
+    with pytest.raises(
+        ConfigError, match=r"big cannot be read: .* Pass --config with one of demo, smoke, xception, or"
+    ):
         read_config("big")

@@ -3,11 +3,14 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from ace_training.config_file import read_config
 from ace_training.errors import WeightsError
-from ace_training.models import build_detector, xception
-from ace_training.presets import DEMO, XCEPTION
+from ace_training.models import build_detector, compute_precision, xception
+from ace_training.phases import compile_for, phases
 
+DEMO, XCEPTION = read_config("demo").model, read_config("xception").model
 RANDOM_XCEPTION = dataclasses.replace(XCEPTION, weights="none")
 
 
@@ -42,35 +45,45 @@ def test_the_demo_is_at_most_a_quarter_as_wide():
     assert model.count_params() < 1_000_000
 
 
-@pytest.mark.parametrize("preset", [DEMO, RANDOM_XCEPTION], ids=lambda preset: preset.name)
-def test_a_detector_takes_pixels_and_answers_one_probability_in_float32(preset):
-    model = build_detector(preset)
+@pytest.mark.parametrize("settings", [DEMO, RANDOM_XCEPTION], ids=["demo", "xception"])
+def test_a_detector_takes_pixels_and_answers_one_probability_in_float32(settings):
+    model = build_detector(settings)
 
-    assert model.input_shape == (None, preset.input_size, preset.input_size, 3)
+    assert model.input_shape == (None, settings.input_px, settings.input_px, 3)
     assert (model.input.dtype, model.output.dtype) == ("float32", "float32")
     assert model.output_shape == (None, 1)
     assert model.layers[-1].activation is keras.activations.sigmoid
 
 
-def test_building_leaves_the_processs_precision_as_it_was():
+@pytest.mark.parametrize(("asked", "computed"), [("off", "float32"), ("bfloat16", "bfloat16")])
+def test_the_precision_asked_for_is_computed_in_and_the_processs_stays_as_it_was(asked, computed):
     before = keras.config.dtype_policy()
 
-    build_detector(DEMO)
+    model = build_detector(dataclasses.replace(DEMO, mixed_precision=asked))
 
     assert keras.config.dtype_policy() == before
+    assert model.layers[1].compute_dtype == computed
+    assert model.output.dtype == "float32"
 
 
-def test_in_mixed_precision_the_loss_is_scaled_and_the_answer_stays_float32():
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU, which is fast in float16")
+def test_float16_is_off_without_a_gpu():
+    assert compute_precision(XCEPTION) == "off"
+
+
+def test_in_float16_the_loss_is_scaled_and_the_answer_stays_float32():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
         model = build_detector(DEMO)
     finally:
         keras.config.set_dtype_policy(before)
-    model.compile(optimizer="adam", loss="binary_crossentropy")
+    config = read_config("demo")
+    compile_for(model, phases(config)[0], config.optimisation, steps=10)
 
     assert model.layers[1].compute_dtype == "float16"
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert model.optimizer.inner_optimizer.global_clipnorm == config.optimisation.clip_norm
     assert model.output.dtype == "float32"
 
 

@@ -24,10 +24,10 @@ from .config import RANDOM, Config
 from .config_file import as_dict, to_toml
 from .errors import OutputError, TrainingStopped
 from .image_files import CLASS_NAMES, SPLITS, ImageFiles, find_images
-from .input_pipeline import LoadedSplit, evaluation_batches, load_split
+from .input_pipeline import LoadedSplit, evaluation_batches, load_splits
 from .leakage import audited
 from .models import build_detector, compute_precision
-from .train import Training, train
+from .train import Training, build_model, train
 
 DETECTOR_FILE: Final = "detector.keras"
 REPORT_FILE: Final = "report.json"
@@ -63,11 +63,12 @@ def fit(data: Path, out: Path, config: Config, options: FitOptions | None = None
     kept = Checkpoint(out / checkpoint.FOLDER, {"config": as_dict(config), "images": _digest(data, files)})
     before = _progress_in(out, kept, overwrite=options.overwrite)
     leakage = audited(data, leakage_allowed=options.allow_leakage)
-    splits = {split: load_split(files[split], config.model.input_px, name=split) for split in SPLITS}
     _seed(config)
+    model = build_model(config)  # before the images are read, for its weights may not be there
+    splits = load_splits(files, config.model.input_px)
     interrupted = False
     try:
-        train(Training(config=config, splits=splits, out=out, checkpoint=kept))
+        train(model, Training(config=config, splits=splits, out=out, checkpoint=kept))
     except KeyboardInterrupt:
         interrupted = True
     progress = kept.read()

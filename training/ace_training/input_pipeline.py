@@ -40,18 +40,18 @@ class LoadedSplit:
         return _read(found, self.input_px) if found.dtype == tf.string else found
 
 
-def load_split(files: ImageFiles, input_px: int, *, name: str) -> LoadedSplit:
-    """The split, every file read once, with a progress bar, and its pixels kept where they fit into memory.
+def load_splits(files: dict[str, ImageFiles], input_px: int) -> dict[str, LoadedSplit]:
+    """The splits, every file read once, with a progress bar, and the pixels kept where all fit into memory.
 
     Raises:
         ImageFolderError: a file is no image; the message names it.
     """
-    paths = [str(path) for path in files.paths]
+    paths = [str(path) for split in files.values() for path in split.paths]
     fits = len(paths) * input_px**2 * 3 <= MAX_CACHE_BYTES
     cache = np.empty((len(paths) if fits else 0, input_px, input_px, 3), np.uint8)
     images = _mapped(tf.data.Dataset.from_tensor_slices(paths), lambda path: _read(path, input_px))
     read = 0
-    with tqdm(total=len(paths), desc=f"read {name}", unit="image", mininterval=0.5) as bar:
+    with tqdm(total=len(paths), desc="read", unit="image", mininterval=0.5) as bar:
         try:
             for image in images.as_numpy_iterator():
                 if fits:
@@ -62,8 +62,12 @@ def load_split(files: ImageFiles, input_px: int, *, name: str) -> LoadedSplit:
             tf.errors.OpError
         ) as error:  # they come in the order of the files: the first to be missing is the bad one
             raise ImageFolderError(f"{paths[read]} is no image that can be read. Remove it or replace it.") from error
+    ends = np.cumsum([len(split.paths) for split in files.values()])[:-1]
+    parts = np.split(cache, ends) if fits else [[str(path) for path in split.paths] for split in files.values()]
     with tf.device("/cpu:0"):  # where tf.data reads it
-        return LoadedSplit(files, input_px, tf.constant(cache if fits else paths))
+        return {
+            name: LoadedSplit(files[name], input_px, tf.constant(part)) for name, part in zip(files, parts, strict=True)
+        }
 
 
 def _read(path: tf.Tensor, input_px: int) -> tf.Tensor:

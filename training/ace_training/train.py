@@ -37,25 +37,33 @@ class Training:
         return batch_size(len(self.splits["train"].labels), self.config)
 
 
-def train(training: Training) -> None:
-    """Goes on from the checkpoint to the end; every finished epoch is in the checkpoint, and the best one for good.
+def build_model(config: Config) -> keras.Model:
+    """The network to train, on all GPUs where there are several: each gets its part of every batch.
+
+    Raises:
+        WeightsError: the config's weights cannot be had.
+    """
+    several = len(tf.config.list_logical_devices("GPU")) > 1
+    strategy = tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
+    with strategy.scope():
+        return build_detector(config.model)
+
+
+def train(model: keras.Model, training: Training) -> None:
+    """Goes on from the checkpoint to the end, in place; every finished epoch is in the checkpoint, the best one to stay.
 
     Raises:
         DivergedError: the loss is no number.
         OutputError: an epoch cannot be saved.
-        WeightsError: the config's weights cannot be had.
     """
     config, progress = training.config, training.checkpoint.read()
-    strategy = _strategy()
-    with strategy.scope():
-        model = build_detector(config.model)
     if progress.epochs:
         training.checkpoint.restore(model, progress.epochs - 1)
     keeper = EpochKeeper(training.checkpoint, History(training.out), progress)
     with EpochBars(config.optimisation.epochs, training.batch_images) as bars:
         for phase in phases(config):
             if not phase.is_over(keeper.progress):
-                with strategy.scope():
+                with model.distribute_strategy.scope():
                     compile_for(model, phase, config.optimisation, steps=training.steps)
                 keeper.phase = phase
                 _train_phase(training, model, (bars, keeper))
@@ -78,9 +86,3 @@ def _train_phase(training: Training, model: keras.Model, callbacks: tuple[EpochB
         shuffle=False,  # the batches are shuffled already
         verbose=0,
     )
-
-
-def _strategy() -> tf.distribute.Strategy:
-    """All GPUs where there are several: each gets its part of every batch."""
-    several = len(tf.config.list_logical_devices("GPU")) > 1
-    return tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
