@@ -24,6 +24,8 @@ from ace_training.errors import ImageFolderError, OutputError
 from ace_training.face_set import FaceSetPlan, write_face_set
 from ace_training.fitting import FitOptions, fit
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 4  # smoke's
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}  # as a person has it
 STREAMS = {"capture_output": True, "text": True, "check": False, "env": ENVIRONMENT}
@@ -162,7 +164,6 @@ def test_tensorboard_has_every_epoch(out):
     assert max(event.step for event in tf.compat.v1.train.summary_iterator(str(events))) == EPOCHS - 1
 
 
-@pytest.mark.slow
 def test_an_interrupt_leaves_the_best_model_so_far_and_says_so(interrupted, data):
     status, stderr, out = interrupted
 
@@ -176,7 +177,6 @@ def test_an_interrupt_leaves_the_best_model_so_far_and_says_so(interrupted, data
     assert len(prob_fake_of(out, data / "test")[0]) == 8
 
 
-@pytest.mark.slow
 def test_interrupted_and_killed_a_training_comes_to_the_same_as_in_one_go(resumed, out, report, data):
     assert (resumed / "history.csv").read_text() == (out / "history.csv").read_text()
     again = json.loads((resumed / "report.json").read_text())
@@ -195,7 +195,6 @@ def test_a_detector_is_not_overwritten_unasked(out, data):
     assert (out / "detector.keras").read_bytes() == before
 
 
-@pytest.mark.slow
 def test_another_trainings_checkpoint_is_not_gone_on_from(interrupted, data):
     with pytest.raises(OutputError, match=r"with other config.optimisation.epochs\. Give its own command to go on"):
         fit(data, interrupted[2], read_config("smoke", {"optimisation.epochs": 9}))
@@ -215,7 +214,6 @@ def test_failing_leaves_no_output(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_the_full_network_trains_its_head_and_then_all_of_it(few_faces, tmp_path):
     weights = tmp_path / "weights.h5"
     keras.applications.Xception(include_top=False, weights=None).save(weights)  # in the format of the published file

@@ -50,7 +50,7 @@ def build_model(config: Config) -> keras.Model:
 
 
 def train(model: keras.Model, training: Training) -> None:
-    """Goes on from the checkpoint to the end, in place; every finished epoch is in the checkpoint, the best one to stay.
+    """Goes on from the checkpoint to the end, in place; every finished epoch goes into it, and the best one stays.
 
     Raises:
         DivergedError: the loss is no number.
