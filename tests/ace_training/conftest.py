@@ -20,7 +20,7 @@ Run = Callable[..., subprocess.CompletedProcess]
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set large enough to judge its difficulty by."""
-    plan = FaceSetPlan(train=200, val=40, test=200, seed=7)
+    plan = FaceSetPlan(train=200, val=2, test=200, seed=7)
     return write_face_set(tmp_path_factory.mktemp("faces") / "faces", plan)
 
 

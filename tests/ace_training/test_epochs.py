@@ -9,7 +9,7 @@ import tensorflow as tf
 from ace_training.checkpoint import Checkpoint, Progress
 from ace_training.config_file import read_config
 from ace_training.epochs import EpochKeeper
-from ace_training.errors import DivergedError
+from ace_training.errors import DivergedError, OutputError
 from ace_training.history import CSV_FILE, LOGS, History
 from ace_training.phases import compile_for, phases
 
@@ -67,6 +67,17 @@ def test_tensorboards_files_have_every_epoch_once_also_after_a_second_run(tmp_pa
             for value in event.summary.value
         ]
         assert values == [(epoch, pytest.approx(row[name])) for epoch, row in enumerate(history)]
+
+
+@pytest.mark.parametrize("name", [CSV_FILE, LOGS])
+def test_a_history_that_cannot_be_written_is_an_error_that_says_what_is_safe(tmp_path, name):
+    if name == CSV_FILE:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_text("in the way")
+
+    with pytest.raises(OutputError, match=f"could not be written into {tmp_path}: .* The finished epochs are safe"):
+        History(tmp_path).write(Progress(({"loss": 0.5, "val_loss": 0.6},)))
 
 
 def test_a_loss_that_is_no_number_ends_training_with_epoch_and_learning_rate(tmp_path):

@@ -36,8 +36,8 @@ def test_a_set_is_laid_out_by_split_and_class_with_half_of_each(faces):
     assert counts == {
         "train/real": 100,
         "train/fake": 100,
-        "val/real": 20,
-        "val/fake": 20,
+        "val/real": 1,
+        "val/fake": 1,
         "test/real": 100,
         "test/fake": 100,
     }

@@ -1,4 +1,4 @@
-"""Drawn faces to train on, and training: folders of face images in, a detector.keras with its report out.
+"""Videos or drawn faces in; a set without leaks, a detector.keras trained on it and what it is worth out.
 
 `python -m ace_training` is the way in.
 """
@@ -8,6 +8,7 @@ from .config_file import config_names, read_config
 from .errors import (
     ConfigError,
     DivergedError,
+    EvaluationError,
     FaceDetectorError,
     FaceSetError,
     ImageFolderError,
@@ -23,6 +24,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DivergedError",
+    "EvaluationError",
     "FaceDetectorError",
     "FaceSetError",
     "ImageFolderError",

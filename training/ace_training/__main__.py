@@ -1,4 +1,4 @@
-"""`python -m ace_training faces DIR` draws faces, `python -m ace_training fit DIR OUT` trains a detector on them."""
+"""`python -m ace_training`: from videos, or drawn faces, to a detector and what it is worth."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ace-training",
         usage="python -m ace_training faces runs/faces && python -m ace_training fit runs/faces runs/fit",
-        description="Draws faces, real and fake, and trains a detector of fakes on such a folder.",
+        description="Draws or prepares a set of faces, looks for leakage, trains a detector of fakes and evaluates it.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="ace-training")
     for command in COMMANDS:

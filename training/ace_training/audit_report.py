@@ -98,9 +98,9 @@ def _picture(data: Path, leaks: tuple[Leak, ...]) -> Frame:
     """The pairs side by side, those that look alike first, three pairs to a row."""
     shown = sorted(leaks, key=lambda leak: leak.bits is None)[:_SHOWN]
     pairs = [_pair(data, leak) for leak in shown]
-    blank = np.full_like(pairs[0], 255)
-    pairs += [blank] * (-len(pairs) % _COLUMNS)
-    page: Frame = np.vstack([np.hstack(pairs[at : at + _COLUMNS]) for at in range(0, len(pairs), _COLUMNS)])
+    columns = min(_COLUMNS, len(pairs))
+    pairs += [np.full_like(pairs[0], 255)] * (-len(pairs) % columns)
+    page: Frame = np.vstack([np.hstack(pairs[at : at + columns]) for at in range(0, len(pairs), columns)])
     return page
 
 

@@ -9,17 +9,16 @@ before it is whole. (Keras's BackupAndRestore writes over its only file, and kno
 
 import dataclasses
 import json
-import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import keras
 import numpy as np
 
 from .errors import OutputError
+from .whole_file import whole_file
 
 FOLDER: Final = "checkpoint"
 _PROGRESS_FILE: Final = "progress.json"
@@ -86,9 +85,11 @@ class Checkpoint:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self._file(progress.epochs - 1), lambda stream: np.savez(stream, **_state(model)))
-            text = json.dumps(dataclasses.asdict(progress) | {"identity": self.identity}, indent=1)
-            write_whole(self.folder / _PROGRESS_FILE, lambda stream: stream.write(text.encode()))
+            with whole_file(self._file(progress.epochs - 1)) as stream:
+                np.savez(stream, **_state(model))
+            with whole_file(self.folder / _PROGRESS_FILE) as stream:
+                text = json.dumps(dataclasses.asdict(progress) | {"identity": self.identity}, indent=1)
+                stream.write(text.encode())
         except OSError as error:
             raise OutputError(
                 f"Epoch {progress.epochs} could not be saved in {self.folder}: {error.strerror}. The epochs before it "
@@ -134,19 +135,6 @@ def _variables(model: keras.Model) -> dict[str, Any]:
 
 def _state(model: keras.Model) -> dict[str, Any]:
     return {name: np.asarray(variable) for name, variable in _variables(model).items()}
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Writes the file under another name first, and leaves nothing where that fails."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with partial.open("wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _differing(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import tensorflow as tf
 
-from .checkpoint import Progress, Row, write_whole
+from .checkpoint import Progress, Row
+from .errors import OutputError
+from .whole_file import whole_file
 
 CSV_FILE: Final = "history.csv"
 LOGS: Final = "logs"  # for `tensorboard --logdir`
@@ -26,9 +28,19 @@ class History:
         """Adds the epochs that are not in the files.
 
         Raises:
-            OSError: the CSV file cannot be written.
+            OutputError: they cannot be written.
         """
-        write_whole(self._out / CSV_FILE, lambda stream: stream.write(_csv(progress).encode()))
+        try:
+            self._write(progress)
+        except (OSError, tf.errors.OpError) as error:
+            raise OutputError(
+                f"The history could not be written into {self._out}: {getattr(error, 'strerror', None) or error}. "
+                "The finished epochs are safe: once there is room, the same command goes on from them."
+            ) from error
+
+    def _write(self, progress: Progress) -> None:
+        with whole_file(self._out / CSV_FILE) as stream:
+            stream.write(_csv(progress).encode())
         if not self._writers:
             shutil.rmtree(self._out / LOGS, ignore_errors=True)  # an earlier run's, which may lack what was not flushed
             names = ("train", "validation")

@@ -5,6 +5,7 @@ Sets without one are taken as their file names say where those are `<video>_<fra
 
 import csv
 import dataclasses
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from ace_client.contract import IMAGE_SUFFIXES
 
 from .errors import ImageFolderError
 from .image_files import CLASS_NAMES, SPLITS
+from .whole_file import whole_file
 
 MANIFEST_FILE: Final = "manifest.csv"
 
@@ -41,27 +43,35 @@ class ManifestEntry:
 def write_manifest(data: Path, entries: list[ManifestEntry]) -> Path:
     """Writes the set's manifest, whole or not at all, in the order of the files, and returns its path."""
     path = data / MANIFEST_FILE
-    partial = data / f".{MANIFEST_FILE}.partial"
-    with partial.open("w", newline="", encoding="utf-8") as stream:
-        rows = csv.DictWriter(stream, [field.name for field in dataclasses.fields(ManifestEntry)], lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(dataclasses.asdict(entry) for entry in sorted(entries, key=lambda entry: entry.file))
-    partial.replace(path)
+    text = io.StringIO()
+    rows = csv.DictWriter(text, [field.name for field in dataclasses.fields(ManifestEntry)], lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(dataclasses.asdict(entry) for entry in sorted(entries, key=lambda entry: entry.file))
+    with whole_file(path) as stream:
+        stream.write(text.getvalue().encode())
     return path
 
 
 def read_manifest(data: Path) -> list[ManifestEntry]:
     """The entries of the set's images, in the order of the files.
 
-    Where the set has no manifest each image stands for a video of its own when its name has no `_`, else for a frame of
-    the video that its name gives before the last one.
+    An image in a split's folder that no manifest names, or in a set without one, stands for a video of its own when its
+    name has no `_`, else for a frame of the video that its name gives before the last one.
 
     Raises:
-        ImageFolderError: the manifest is not one, or names what does not exist.
+        ImageFolderError: the manifest is not one, names what does not exist, or a split that the file does not lie in.
     """
     path = data / MANIFEST_FILE
+    named = _by_names(data)
     if not path.is_file():
-        return _by_names(data)
+        return named
+    written = {entry.file: entry for entry in _written(data, path)}
+    others = [entry for entry in named if entry.file not in written]
+    return sorted([*written.values(), *others], key=lambda entry: entry.file)
+
+
+def _written(data: Path, path: Path) -> list[ManifestEntry]:
+    """What the manifest says."""
     with path.open(newline="", encoding="utf-8") as stream:
         rows = csv.DictReader(stream)
         wanted = {field.name for field in dataclasses.fields(ManifestEntry)}
@@ -79,6 +89,12 @@ def _entry(data: Path, path: Path, line: int, row: dict[str, str]) -> ManifestEn
         raise ImageFolderError(
             f"{path}:{line}: split is one of {', '.join(SPLITS)}, label one of {', '.join(CLASS_NAMES)}, "
             f"frame a number from 0 up; met {entry.split!r}, {entry.label!r}, {row['frame']!r}."
+        )
+    folder = entry.file.split("/")[0]
+    if folder in SPLITS and not entry.file.startswith(f"{entry.split}/{entry.label}/"):
+        raise ImageFolderError(
+            f"{path}:{line}: {entry.file} is said to be of {entry.split}/{entry.label}, and training goes by the "
+            "folder. Move the file or change the line."
         )
     if not (data / entry.file).is_file():
         raise ImageFolderError(f"{path}:{line}: {data / entry.file} does not exist. Put it back, or remove the line.")

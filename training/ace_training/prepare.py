@@ -29,6 +29,7 @@ from .frames import UnreadableVideoError, read_frames
 from .image_files import CLASS_NAMES, SPLITS
 from .manifest import ManifestEntry, write_manifest
 from .sources import Source
+from .whole_file import whole_file
 from .workers import spread
 
 JPEG_QUALITY: Final = 95
@@ -141,14 +142,13 @@ def _begun(out: Path, plan: dict[str, Any]) -> bool:
     if out.exists() and (not out.is_dir() or any(path.name != _RECORDS for path in out.iterdir())):
         raise OutputError(f"{out} is already in use, and a set is prepared in a folder of its own. Name another one.")
     begun.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(begun, json.dumps({"plan": plan}))
+    _write_json(begun, {"plan": plan})
     return True
 
 
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with whole_file(path) as stream:
+        stream.write((json.dumps(content, indent=2) + "\n").encode())
 
 
 def _cut_all(out: Path, tasks: list[_Task], processes: int | None) -> None:
@@ -162,7 +162,7 @@ def _cut_all(out: Path, tasks: list[_Task], processes: int | None) -> None:
             for entry, jpeg in cut.crops:
                 (out / entry.file).write_bytes(jpeg)
             entries = [dataclasses.asdict(entry) for entry, _ in cut.crops]
-            _write_whole(_record(out, cut.number), json.dumps({"reason": cut.reason, "entries": entries}))
+            _write_json(_record(out, cut.number), {"reason": cut.reason, "entries": entries})
             bar.update()
 
 
@@ -235,7 +235,7 @@ def _finish(out: Path, sources: list[Source], plan: dict[str, Any]) -> None:
         for split in SPLITS
     }
     done = {"plan": plan, "crops": counts, "skipped": len(skipped)}
-    _write_whole(out / DONE_FILE, json.dumps(done, indent=2) + "\n")
+    _write_json(out / DONE_FILE, done)
     shutil.rmtree(out / _RECORDS)
     for video, _, reason in skipped:
         print(f"left out {video}: {reason}", file=sys.stderr)

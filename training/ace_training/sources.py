@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ace_client.contract import FAKE, REAL
+from ace_client.contract import FAKE, IMAGE_SUFFIXES, REAL
 
 from .errors import SourceError
-from .image_files import CLASS_NAMES, IMAGE_SUFFIXES
+from .image_files import CLASS_NAMES
 
 COMPRESSIONS: Final = ("raw", "c23", "c40")
 MANIPULATIONS: Final = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")

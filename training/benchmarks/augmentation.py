@@ -3,9 +3,9 @@
     python training/benchmarks/augmentation.py runs/faces                       # 9 trainings of 2 minutes on two cores
     python training/benchmarks/augmentation.py runs/faces --epochs 4 --ways jpeg blur
 
-Prints a table: for each way, half of the time, the test AUC on the images as they are, and on images saved as poor JPEGs,
-halved, blurred and noisy. `flip`, which is on everywhere, is the row to compare with. Trainings that are finished lie in
-the folder of `--out` and are not done again.
+Prints a table: for each way, half of the time, the test AUC on the images as they are, and on images saved as poor
+JPEGs, halved, blurred and noisy. `flip`, which is on everywhere, is the row to compare with. Trainings that are
+finished lie in the folder of `--out` and are not done again.
 """
 
 import argparse

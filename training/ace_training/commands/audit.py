@@ -30,7 +30,8 @@ def _audit(arguments: argparse.Namespace) -> str:
     if not found.leaks:
         return f"{table(found)}\n{path}"
     print(table(found))
+    times = f"{len(found.leaks)} {'time' if len(found.leaks) == 1 else 'times'}"
     raise LeakageError(
-        f"{arguments.data} leaks between its splits, {len(found.leaks)} times; {out / LEAKS_FILE} shows pairs. "
+        f"{arguments.data} leaks between its splits, {times}; {out / LEAKS_FILE} shows pairs. "
         "Prepare it again with the people told apart, or take one of each pair out."
     )

@@ -13,11 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ace_training.errors import OutputError
 
+from . import records
 from .calibration import RULE
 from .figures import TITLES
 from .findings import Answers, Findings
 from .pictures import Picture, of
-from .records import CARD, write_whole
+from .records import CARD
 from .tables import Level
 
 PAGE: Final = "report.html"
@@ -40,10 +41,10 @@ def write(out: Path, findings: Findings, answers: Answers, pictures: Sequence[Pi
             (out / PICTURES / picture.name).write_bytes(picture.data)
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror}. Name another folder with --out.") from error
-    write_whole(out / NUMBERS, json.dumps(as_json(findings), indent=2) + "\n")
-    write_whole(out / SCORES, _scores(answers))
-    write_whole(out / TEXT, render(TEXT, findings, pictures=pictures, folder=PICTURES))
-    write_whole(out / PAGE, render(PAGE, findings, pictures=pictures))
+    records.write(out / NUMBERS, json.dumps(as_json(findings), indent=2) + "\n")
+    records.write(out / SCORES, _scores(answers))
+    records.write(out / TEXT, render(TEXT, findings, pictures=pictures, folder=PICTURES))
+    records.write(out / PAGE, render(PAGE, findings, pictures=pictures))
     return out / PAGE
 
 
@@ -63,8 +64,8 @@ def write_beside(detector: Path, findings: Findings, report: Mapping[str, Any]) 
         "calibration": found["calibration"],
         "evaluation": {name: found[name] for name in ("data", "evaluated_at", "test", "manipulations", "cross")},
     }
-    write_whole(detector.with_name(CARD), render(CARD, findings, report=report, detector=detector.name))
-    write_whole(detector.with_name("report.json"), json.dumps(whole, indent=2) + "\n")
+    records.write(detector.with_name(CARD), render(CARD, findings, report=report, detector=detector.name))
+    records.write(detector.with_name("report.json"), json.dumps(whole, indent=2) + "\n")
 
 
 def as_json(findings: Findings) -> dict[str, Any]:

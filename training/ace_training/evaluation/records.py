@@ -1,13 +1,12 @@
 """What is kept beside a detector's file: its `report.json`, which the exporter reads, and its card."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 from ace_export.report import FILE_NAME
 from ace_training.errors import OutputError
+from ace_training.whole_file import whole_file
 
 CARD: Final = "MODEL_CARD.md"
 
@@ -34,7 +33,7 @@ def read_report(detector: Path, sha256: str) -> dict[str, Any]:
     return dict(content)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Puts the text into the file at once: whoever reads it meanwhile finds the old one or the new one.
 
     Raises:
@@ -42,12 +41,7 @@ def write_whole(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.partial-", dir=path.parent) as folder:
-            partial = Path(folder, path.name)
-            with partial.open("w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(path)
+        with whole_file(path) as stream:
+            stream.write(text.encode())
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}. See to the folder and the disk.") from error
