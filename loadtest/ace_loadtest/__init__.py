@@ -1,6 +1,6 @@
 """Load on a served detector, and a report that says what it showed."""
 
-from .errors import BadTrace, GeneratorDied, LoadTestError, NoImages, NotWritable, TargetNotReady
+from .errors import BadTrace, GeneratorDied, LoadTestError, NoImages, NotWritable, SloOutOfReach, TargetNotReady
 from .loads import Closed, Open, Replay
 from .payload import Mix
 from .plan import Plan, Target
@@ -16,6 +16,7 @@ __all__ = [
     "Open",
     "Plan",
     "Replay",
+    "SloOutOfReach",
     "Target",
     "TargetNotReady",
 ]

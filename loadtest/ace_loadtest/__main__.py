@@ -18,14 +18,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(_with_command(sys.argv[1:] if argv is None else argv))
     try:
-        plan = options.plan(options)
+        work = options.plan(options)
     except ValueError as error:
         parser.error(str(error))
     except LoadTestError as error:
         print(f"ace-loadtest: {error}", file=sys.stderr)
         return 1
     try:
-        status: int = options.command(options, plan)
+        status: int = options.command(options, work)
     except (LoadTestError, AceError, ValueError) as error:
         print(f"ace-loadtest: {error}", file=sys.stderr)
         return 1

@@ -92,6 +92,23 @@ def histogram(latencies_ms: Floats) -> str:
     return _svg(figure)
 
 
+@rc_context(_STYLE)
+def rate_latency(curves: dict[str, list[tuple[float, float]]], marks: dict[str, float], limits_ms: list[float]) -> str:
+    """Latency in ms over requests a second, a line a name; rates of interest and limits are marked."""
+    figure, axes = _figure("requests a second", "latency, ms")
+    for (name, points), colour in zip(curves.items(), (_BLUES[3], _BLUES[1]), strict=False):
+        axes.plot(*zip(*points, strict=True), "o-", color=colour, markersize=4, linewidth=1.5, label=name)
+    for (name, rate), colour in zip(marks.items(), (_VERSIONS[2], _VERSIONS[1]), strict=False):
+        axes.axvline(rate, color=colour, linewidth=1.5, label=f"{name}  {rate:.4g}/s")
+    for limit_ms in limits_ms:
+        axes.axhline(limit_ms, color=_RED, linewidth=1, linestyle="--", label=f"limit  {limit_ms:g} ms")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlim(left=0)
+    _legend(axes)
+    return _svg(figure)
+
+
 def _figure(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(6, 3.1), layout="constrained")
     axes = figure.subplots()

@@ -5,6 +5,7 @@ LoadTestError
 ├── BadTrace        the trace cannot be read or holds no times
 ├── TargetNotReady  no server, no such model, or no answer to the first request
 ├── GeneratorDied   a process that made load ended before its time
+├── SloOutOfReach   even one request a second misses it
 └── NotWritable     there is no place for the report
 """
 
@@ -27,6 +28,10 @@ class TargetNotReady(LoadTestError):
 
 class GeneratorDied(LoadTestError):
     """What was to be measured by it was not."""
+
+
+class SloOutOfReach(LoadTestError):
+    """No rate keeps what is promised."""
 
 
 class NotWritable(LoadTestError):

@@ -3,6 +3,7 @@
 import base64
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,13 +22,24 @@ from .samples import Samples
 from .summary import BUSY, Summary, summarize
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What more than one run showed: a picture as SVG where there is one, a note, and a table under its first row."""
+
+    title: str
+    svg: str | None
+    note: str
+    rows: Sequence[Sequence[str]]
+
+
 @dataclass(frozen=True)
 class Report:
-    """A run's figures and its samples, with all that is needed to read them."""
+    """A run's figures and its samples, with all that is needed to read them; `sections` come first on the page."""
 
     plan: Plan
     recording: Recording
     started_at: datetime
+    sections: tuple[Section, ...] = ()
 
     @cached_property
     def summary(self) -> Summary:
@@ -82,11 +94,12 @@ class Report:
         environment = Environment(
             loader=PackageLoader(__package__ or "ace_loadtest"), autoescape=True, undefined=StrictUndefined
         )
-        environment.filters["ms"] = _milliseconds
+        environment.filters["ms"] = milliseconds
         return environment.get_template("report.html").render(
             report=self.as_json(),
             began=self.started_at.strftime("%Y-%m-%d %H:%M:%S %Z"),
             busy=any(each.busy >= BUSY for each in self.recording.generators),
+            sections=[(each, _encoded(each.svg)) for each in self.sections],
             pictures=_pictures(self.recording.samples, self.plan.warm_up_s + self.summary.duration_s),
         )
 
@@ -96,10 +109,15 @@ def _pictures(samples: Samples, duration_s: float) -> list[tuple[str, str]]:
     drawn.append(("Answers over time", charts.answers_over_time(samples, duration_s)))
     if samples.ok.any():
         drawn.append(("Distribution of latencies", charts.histogram(samples[samples.ok].latency_ms())))
-    return [(title, base64.b64encode(svg.encode()).decode()) for title, svg in drawn]
+    return [(title, _encoded(svg)) for title, svg in drawn]
 
 
-def _milliseconds(value: float | None) -> str:
+def _encoded(svg: str | None) -> str:
+    return base64.b64encode((svg or "").encode()).decode()
+
+
+def milliseconds(value: float | None) -> str:
+    """Three digits of it."""
     if value is None:
         return "?"
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"

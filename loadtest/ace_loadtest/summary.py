@@ -81,9 +81,15 @@ class Summary:
         """Whether the load was the one that was planned."""
         return not self.invalid
 
+    @property
+    def error_share(self) -> float:
+        """Of the requests that were to be made, those that failed or were never sent."""
+        unsent = self.lateness.unsent if self.lateness else 0
+        return (self.requests + unsent - self.answered) / max(self.requests + unsent, 1)
+
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON knows them."""
-        return asdict(self) | {"valid": self.valid}
+        return asdict(self) | {"valid": self.valid, "error_share": self.error_share}
 
 
 def summarize(plan: Plan, recording: Recording) -> Summary:

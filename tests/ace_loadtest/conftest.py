@@ -1,5 +1,7 @@
 """Images to send, and stub servers with known behaviour, each a process of its own."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -32,3 +34,19 @@ def stub_address() -> Iterator[str]:
     """The address of a server that answers every request at once."""
     with stub_server() as address:
         yield address
+
+
+@pytest.fixture
+def start():
+    """Starts `python -m ace_loadtest`, in a process of its own: it is sent signals, and its memory is frozen."""
+    processes = []
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "ace_loadtest", *map(str, arguments)]
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()

@@ -2,8 +2,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -11,22 +9,6 @@ import pytest
 from ace_loadtest.__main__ import main
 from ace_loadtest.arrivals import constant, draw
 from ace_loadtest.commands.arguments import profile_of
-
-
-@pytest.fixture
-def start():
-    """Starts `python -m ace_loadtest`, in a process of its own: it is sent signals, and its memory is frozen."""
-    processes = []
-
-    def start(*arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "ace_loadtest", *map(str, arguments)]
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
 
 
 def test_a_load_leaves_a_report(start, stub_address, images, tmp_path):

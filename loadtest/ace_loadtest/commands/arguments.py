@@ -88,6 +88,11 @@ def add_arrivals(parser: argparse.ArgumentParser, kind: Any) -> None:  # argpars
     )
 
 
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag for where the report goes."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help="for the report; default: runs/loadtest/<time>")
+
+
 def plan_of(options: argparse.Namespace) -> Plan:
     """What the flags of all groups above say.
 
@@ -95,10 +100,15 @@ def plan_of(options: argparse.Namespace) -> Plan:
         ValueError: they say nothing that can be done.
         BadTrace: --trace does.
     """
+    return plan_with(options, load_of(options))
+
+
+def plan_with(options: argparse.Namespace, load: Load) -> Plan:
+    """What the flags say but those for when requests are sent."""
     return Plan(
         targets=targets_of(options),
         images=source_of(options),
-        load=load_of(options),
+        load=load,
         mix=mix_of(options),
         warm_up_s=options.warm_up,
         deadline_s=options.deadline_s,

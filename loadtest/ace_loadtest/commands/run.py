@@ -11,7 +11,7 @@ from ace_loadtest.errors import NotWritable
 from ace_loadtest.generator import LoadGenerator
 from ace_loadtest.plan import Plan
 
-from .arguments import add_load, add_payload, add_target, plan_of
+from .arguments import add_load, add_out, add_payload, add_target, plan_of
 
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
     add_target(parser)
     add_payload(parser)
     add_load(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="for the report; default: runs/loadtest/<time>")
+    add_out(parser)
 
 
 def _run(options: argparse.Namespace, plan: Plan) -> int:
@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace, plan: Plan) -> int:
     from ace_loadtest.run import run
 
     started_at = datetime.now().astimezone()
-    folder = options.out or Path("runs/loadtest") / started_at.strftime("%Y-%m-%dT%H-%M-%S")
+    folder = folder_of(options, started_at)
     recording = run(plan, on_connected=lambda: created(folder), on_tick=_show)
     progress.end(sys.stderr)
     report = Report(plan, recording, started_at)
@@ -50,6 +50,11 @@ def _run(options: argparse.Namespace, plan: Plan) -> int:
     if not report.summary.answered:
         print(f"ace-loadtest: not one request was answered: {report.summary.errors}", file=sys.stderr)
     return 1 if report.summary.invalid or not report.summary.answered else 0
+
+
+def folder_of(options: argparse.Namespace, started_at: datetime) -> Path:
+    """Where the report goes."""
+    return Path(options.out or f"runs/loadtest/{started_at:%Y-%m-%dT%H-%M-%S}")
 
 
 def created(folder: Path) -> Path:

@@ -11,8 +11,11 @@ from typing import Any
 
 from ace_loadtest.arrivals import constant
 from ace_loadtest.loads import Closed, Open
+from ace_loadtest.payload import images_of
 from ace_loadtest.plan import Plan, Target
+from ace_loadtest.run import run
 from ace_loadtest.shares import Shares, parse
+from ace_loadtest.summary import summarize
 
 _STEP = 1.25  # of one rate over the last one
 _FIRST = 0.4  # of what callers without a pause reach
@@ -29,7 +32,7 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
         "request costs. Measure other servers well below that rate."
     )
     parser.add_argument(
-        "--draw", default="180x180.jpg", metavar="SHARES", help="the images; default: %(default)s, 13 kB"
+        "--draw", default="344x344.jpg", metavar="SHARES", help="the images; default: %(default)s, 13 kB"
     )
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of each step; default: %(default)s")
 
@@ -40,10 +43,6 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _self_test(options: argparse.Namespace, plan: Plan) -> int:
-    from ace_loadtest.payload import images_of
-    from ace_loadtest.run import run
-    from ace_loadtest.summary import summarize
-
     sizes = [len(image) for image in images_of(plan.images, plan.seed)]
     with stub_server() as address:
         plan = replace(plan, targets=(Target(address=address),))
@@ -53,20 +52,32 @@ def _self_test(options: argparse.Namespace, plan: Plan) -> int:
             "bytes_an_image": round(sum(sizes) / len(sizes)),
             "closed_loop_per_s": round(reached.achieved_per_s, 1),
             "processor_ms_a_request": round(recording.generators[0].busy * 1000 / reached.achieved_per_s, 3),
-            "open_loop_per_s": None,
         }
-        rate, held = reached.achieved_per_s * _FIRST, True
-        while held:
-            stepped = replace(plan, load=Open(constant(rate, options.seconds)))
-            summary = summarize(stepped, run(stepped))
-            held = summary.valid and not summary.errors
-            late = f"{summary.lateness.share:.2%} late" if summary.lateness else ""
-            print(f"{rate:,.0f}/s: {late}, {'held' if held else 'not held'}", file=sys.stderr)
-            if held:
-                found["open_loop_per_s"] = round(rate, 1)
-            rate *= _STEP
+        found["open_loop_per_s"] = round(_highest(plan, reached.achieved_per_s * _FIRST), 1)
     print(json.dumps(found))
     return 0
+
+
+def _highest(plan: Plan, rate: float) -> float:
+    """The highest rate that held, upwards from this one, or downwards where not even this one does; 0 if none did."""
+    if _held(plan, rate):
+        while _held(plan, rate * _STEP):
+            rate *= _STEP
+        return rate
+    while rate > 1:
+        rate /= _STEP
+        if _held(plan, rate):
+            return rate
+    return 0.0
+
+
+def _held(plan: Plan, rate: float) -> bool:
+    stepped = replace(plan, load=Open(constant(rate, plan.load.seconds)))
+    summary = summarize(stepped, run(stepped))
+    held = summary.valid and not summary.errors
+    late = f"{summary.lateness.share:.2%} late" if summary.lateness else ""
+    print(f"{rate:,.0f}/s: {late}, {'held' if held else 'not held'}", file=sys.stderr)
+    return held
 
 
 @contextmanager
