@@ -1,6 +1,15 @@
 """Load on a served detector, and a report that says what it showed."""
 
-from .errors import BadTrace, GeneratorDied, LoadTestError, NoImages, NotWritable, SloOutOfReach, TargetNotReady
+from .errors import (
+    BadTrace,
+    GeneratorDied,
+    LoadTestError,
+    NoComparison,
+    NoImages,
+    NotWritable,
+    SloOutOfReach,
+    TargetNotReady,
+)
 from .loads import Closed, Open, Replay
 from .payload import Mix
 from .plan import Plan, Target
@@ -11,6 +20,7 @@ __all__ = [
     "GeneratorDied",
     "LoadTestError",
     "Mix",
+    "NoComparison",
     "NoImages",
     "NotWritable",
     "Open",

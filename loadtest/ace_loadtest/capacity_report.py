@@ -2,7 +2,7 @@
 
 from . import charts
 from .capacity import Search, Trial
-from .report import Section, milliseconds
+from .pages import Section, milliseconds
 
 _SHOWN = ("p50", "p99")
 

@@ -101,11 +101,28 @@ def rate_latency(curves: dict[str, list[tuple[float, float]]], marks: dict[str, 
     for (name, rate), colour in zip(marks.items(), (_VERSIONS[2], _VERSIONS[1]), strict=False):
         axes.axvline(rate, color=colour, linewidth=1.5, label=f"{name}  {rate:.4g}/s")
     for limit_ms in limits_ms:
-        axes.axhline(limit_ms, color=_RED, linewidth=1, linestyle="--", label=f"limit  {limit_ms:g} ms")
+        axes.axhline(limit_ms, color=_RED, linewidth=1, linestyle="--")
+        axes.annotate(f"limit {limit_ms:g} ms", (0.01, limit_ms), xycoords=("axes fraction", "data"), va="bottom")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlim(left=0)
     _legend(axes)
+    return _svg(figure)
+
+
+@rc_context(_STYLE)
+def ratios(found: list[tuple[str, float, float, float]], margin: float) -> str:
+    """Ratios with their intervals by name, beside 1 and what counts as the same."""
+    figure, axes = _figure("B over A", "")
+    axes.axvspan(1 / (1 + margin), 1 + margin, color="#e8ebef")
+    axes.axvline(1, color="#5b6472", linewidth=1)
+    for place, (_, value, low, high) in enumerate(found):
+        axes.plot([low, high], [place, place], color=_BLUES[1], linewidth=3)
+        axes.plot(value, place, "o", color=_BLUES[3])
+    axes.set_yticks(range(len(found)), [name for name, *_ in found])
+    axes.set_ylim(len(found) - 0.5, -0.5)
     return _svg(figure)
 
 

@@ -5,6 +5,7 @@ LoadTestError
 ├── BadTrace        the trace cannot be read or holds no times
 ├── TargetNotReady  no server, no such model, or no answer to the first request
 ├── GeneratorDied   a process that made load ended before its time
+├── NoComparison    runs that cannot be held to each other
 ├── SloOutOfReach   even one request a second misses it
 └── NotWritable     there is no place for the report
 """
@@ -28,6 +29,10 @@ class TargetNotReady(LoadTestError):
 
 class GeneratorDied(LoadTestError):
     """What was to be measured by it was not."""
+
+
+class NoComparison(LoadTestError):
+    """A file that is no report, a run that is not whole, or loads that differ."""
 
 
 class SloOutOfReach(LoadTestError):

@@ -27,8 +27,10 @@ class Open:
         return arrivals.draw(self.profile, process=self.process, seed=seed)
 
     def __str__(self) -> str:
-        rates = ", ".join(f"{rate:g}/s at {time_s:g} s" for time_s, rate in self.profile.points)
-        return f"open loop, {self.process} arrivals, {rates}"
+        if len(rates := {rate for _, rate in self.profile.points}) == 1:
+            return f"open loop, {self.process} arrivals, {rates.pop():g} a second"
+        points = ", ".join(f"{rate:g}/s at {time_s:g} s" for time_s, rate in self.profile.points)
+        return f"open loop, {self.process} arrivals, {points}"
 
 
 @dataclass(frozen=True)

@@ -1,35 +1,19 @@
 """What is kept of a run: `report.html` for people, `report.json` for programs, `samples.csv` and histograms for all."""
 
-import base64
 import json
-import platform
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
-from importlib.metadata import version
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from . import charts, histograms
+from . import charts, histograms, setting
 from .loads import Closed
+from .pages import Page, Section
 from .plan import Plan
 from .recording import Recording
 from .samples import Samples
 from .summary import BUSY, Summary, summarize
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """What more than one run showed: a picture as SVG where there is one, a note, and a table under its first row."""
-
-    title: str
-    svg: str | None
-    note: str
-    rows: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -85,23 +69,35 @@ class Report:
             **self.summary.as_json(),
             "generator_busy": max((each.busy for each in self.recording.generators), default=0.0),
             "generators": [asdict(each) for each in self.recording.generators],
-            "machine": _machine(),
-            "software": _software(),
+            "machine": setting.machine(),
+            "software": setting.software(),
+            "commit": setting.commit(),
         }
 
     def as_html(self) -> str:
         """One page that needs nothing else: styles and pictures are in it."""
-        environment = Environment(
-            loader=PackageLoader(__package__ or "ace_loadtest"), autoescape=True, undefined=StrictUndefined
+        figures = self.as_json()
+        began = self.started_at.strftime("%Y-%m-%d %H:%M:%S %Z")
+        page = Page(
+            title=f"{figures['model']} at {figures['target']}",
+            subtitle=f"{self.summary.requests:,} requests in {self.summary.duration_s:.1f} s, begun {began}: "
+            f"{self.plan.load}.",
+            banners=self._banners(),
+            sections=self.sections,
         )
-        environment.filters["ms"] = milliseconds
-        return environment.get_template("report.html").render(
-            report=self.as_json(),
-            began=self.started_at.strftime("%Y-%m-%d %H:%M:%S %Z"),
-            busy=any(each.busy >= BUSY for each in self.recording.generators),
-            sections=[(each, _encoded(each.svg)) for each in self.sections],
-            pictures=_pictures(self.recording.samples, self.plan.warm_up_s + self.summary.duration_s),
-        )
+        end_s = self.plan.warm_up_s + self.summary.duration_s
+        return page.as_html("report.html", report=figures, pictures=_pictures(self.recording.samples, end_s))
+
+    def _banners(self) -> list[tuple[str, str]]:
+        banners = [("Invalid", f"The load was not the one that was planned: {each}") for each in self.summary.invalid]
+        busiest = max((each.busy for each in self.recording.generators), default=0.0)
+        if busiest >= BUSY:
+            text = f"It used {busiest:.0%} of one processor: latencies contain its own waiting."
+            banners.append(("The generator was the limit", f"{text} The server could do more."))
+        if not self.recording.complete:
+            text = f"The load was interrupted before its {self.plan.load.seconds:g} s were over."
+            banners.insert(0, ("Partial report", f"{text} The figures are of what was measured until then."))
+        return banners
 
 
 def _pictures(samples: Samples, duration_s: float) -> list[tuple[str, str]]:
@@ -109,24 +105,4 @@ def _pictures(samples: Samples, duration_s: float) -> list[tuple[str, str]]:
     drawn.append(("Answers over time", charts.answers_over_time(samples, duration_s)))
     if samples.ok.any():
         drawn.append(("Distribution of latencies", charts.histogram(samples[samples.ok].latency_ms())))
-    return [(title, _encoded(svg)) for title, svg in drawn]
-
-
-def _encoded(svg: str | None) -> str:
-    return base64.b64encode((svg or "").encode()).decode()
-
-
-def milliseconds(value: float | None) -> str:
-    """Three digits of it."""
-    if value is None:
-        return "?"
-    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
-
-
-def _machine() -> str:
-    return f"{cpu_count()} processors, {platform.system()} {platform.machine()}"
-
-
-def _software() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("grpcio", "locust", "numpy"))
-    return f"Python {platform.python_version()}, {packages}"
+    return drawn

@@ -104,7 +104,7 @@ def test_an_interrupted_search_keeps_what_it_found():
 
 def test_the_picture_has_the_capacity_the_knee_and_the_limit(found):
     read = {each.text for each in ElementTree.fromstring(picture(found)).iter("{http://www.w3.org/2000/svg}text")}
-    assert {"p50", "p99", "limit  200 ms", f"capacity  {found.per_s:.4g}/s", f"knee  {found.knee_per_s:.4g}/s"} <= read
+    assert {"p50", "p99", "limit 200 ms", f"capacity  {found.per_s:.4g}/s", f"knee  {found.knee_per_s:.4g}/s"} <= read
 
 
 def test_the_command_finds_a_capacity_and_leaves_a_report(start, serve_stub, images, tmp_path):

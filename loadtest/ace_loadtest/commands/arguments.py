@@ -25,10 +25,15 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 def add_asked(parser: argparse.ArgumentParser) -> None:
     """Adds the flags for what is asked of a target, and how it is called."""
-    parser.add_argument("--model", default=MODEL_NAME, metavar="NAME", help="default: %(default)s")
     parser.add_argument(
         "--ask", metavar="SHARES", help="versions or labels by share: stable=9,canary=1; default: newest"
     )
+    add_calls(parser)
+
+
+def add_calls(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags for how targets are called."""
+    parser.add_argument("--model", default=MODEL_NAME, metavar="NAME", help="default: %(default)s")
     parser.add_argument(
         "--deadline-s", type=float, default=Plan.deadline_s, metavar="S", help="seconds a request; default: %(default)s"
     )
@@ -103,10 +108,10 @@ def plan_of(options: argparse.Namespace) -> Plan:
     return plan_with(options, load_of(options))
 
 
-def plan_with(options: argparse.Namespace, load: Load) -> Plan:
+def plan_with(options: argparse.Namespace, load: Load, targets: tuple[Target, ...] | None = None) -> Plan:
     """What the flags say but those for when requests are sent."""
     return Plan(
-        targets=targets_of(options),
+        targets=targets_of(options) if targets is None else targets,
         images=source_of(options),
         load=load,
         mix=mix_of(options),
@@ -127,6 +132,13 @@ def targets_of(options: argparse.Namespace) -> tuple[Target, ...]:
         replace(target, weight=weight, **({"version": int(name)} if name.isdecimal() else {"label": name}))
         for name, weight in zip(asked.values, asked.weights, strict=True)
     )
+
+
+def target_named(options: argparse.Namespace, name: str) -> Target:
+    """The target that HOST:PORT, or HOST:PORT/VERSION or HOST:PORT/LABEL, names."""
+    address, _, pinned = name.rpartition("/") if "/" in name else (name, "", "")
+    which = {"version": int(pinned)} if pinned.isdecimal() else {"label": pinned or None}
+    return Target(address=address, model=options.model, security=security(options), **which)
 
 
 def source_of(options: argparse.Namespace) -> Source:
