@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from .samples import Floats, Samples
+from .samples import STATUSES, Floats, Samples
 from .summary import PERCENTILES, latency_figures
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.edgecolor": "#c3c8d0",
     "axes.grid": True,
     "axes.labelcolor": "#5b6472",
@@ -28,38 +28,40 @@ _STYLE: dict[Any, Any] = {
     "xtick.color": "#5b6472",
     "ytick.color": "#5b6472",
 }
-_BLUES = ["#93c5fd", "#60a5fa", "#2563eb", "#1e3a8a"]
-_VERSIONS = ["#1d4ed8", "#f59e0b", "#10b981", "#8b5cf6"]
+BLUES = ["#93c5fd", "#60a5fa", "#2563eb", "#1e3a8a"]
+COLOURS = ["#1d4ed8", "#f59e0b", "#10b981", "#8b5cf6"]
 _RED = "#dc2626"
 _WINDOWS = 40
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def latency_over_time(samples: Samples, duration_s: float) -> str:
-    """Percentiles of the answers of each short window, errors as red marks, a new version as a dashed line."""
-    figure, axes = _figure("seconds since the load began", "latency, ms")
+    """Bands up to the percentiles of each short window, errors as red marks, a new version as a dashed line."""
+    figure, axes = figure_of("seconds since the load began", "latency, ms")
     edges = _edges(duration_s)
     answered = samples[samples.ok]
     windows = _by_window(answered, edges)
-    for percent, colour in zip(PERCENTILES, _BLUES, strict=True):
-        values = [latency_figures(window)[f"p{percent}"] if window.size else np.nan for window in windows]
-        axes.plot((edges[:-1] + edges[1:]) / 2, values, color=colour, linewidth=1.8, label=f"p{percent}")
+    middles, lowest = (edges[:-1] + edges[1:]) / 2, np.zeros(len(windows))
+    for percent, colour in zip(PERCENTILES, reversed(BLUES), strict=True):
+        values = np.array([latency_figures(each)[f"p{percent}"] if each.size else np.nan for each in windows])
+        axes.fill_between(middles, lowest, values, color=colour, linewidth=0, label=f"to p{percent}")
+        lowest = values
     _mark_errors(axes, samples)
     _mark_versions(axes, answered)
     axes.set_xlim(0, duration_s)
     axes.set_ylim(bottom=0)
-    _legend(axes)
-    return _svg(figure)
+    legend(axes)
+    return svg_of(figure)
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def answers_over_time(samples: Samples, duration_s: float) -> str:
     """Answers a second in each short window, by the version that gave them, and errors on top."""
-    figure, axes = _figure("seconds since the load began", "answers a second")
+    figure, axes = figure_of("seconds since the load began", "answers a second")
     edges = _edges(duration_s)
     answered, failed = samples[samples.ok].rows, samples[~samples.ok].rows["ended_s"]
     versions = np.unique(answered["version"]).tolist()
-    colours = [_VERSIONS[position % len(_VERSIONS)] for position in range(len(versions))]
+    colours = [COLOURS[position % len(COLOURS)] for position in range(len(versions))]
     groups = [answered["ended_s"][answered["version"] == one] for one in versions]
     labels = [f"version {version}" for version in versions]
     if failed.size:
@@ -70,14 +72,31 @@ def answers_over_time(samples: Samples, duration_s: float) -> str:
         axes.bar(edges[:-1], rates, np.diff(edges), bottom, align="edge", color=colour, label=label, edgecolor="white")
         bottom += rates
     axes.set_xlim(0, duration_s)
-    _legend(axes)
-    return _svg(figure)
+    legend(axes)
+    return svg_of(figure)
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
+def errors_over_time(samples: Samples, duration_s: float) -> str:
+    """Errors a second in each short window, by status."""
+    figure, axes = figure_of("seconds since the load began", "errors a second")
+    edges = _edges(duration_s)
+    failed = samples[~samples.ok].rows
+    bottom = np.zeros(len(edges) - 1)
+    for number, code in enumerate(np.unique(failed["status"]).tolist()):
+        rates = np.histogram(failed["ended_s"][failed["status"] == code], edges)[0] / np.diff(edges)
+        colour = (_RED, *COLOURS[1:])[number % len(COLOURS)]
+        axes.bar(edges[:-1], rates, np.diff(edges), bottom, align="edge", color=colour, label=STATUSES[code])
+        bottom += rates
+    axes.set_xlim(0, duration_s)
+    legend(axes)
+    return svg_of(figure)
+
+
+@rc_context(STYLE)
 def histogram(latencies_ms: Floats) -> str:
     """How many answers took how long, on a logarithmic scale, with the percentiles marked."""
-    figure, axes = _figure("latency, ms", "answers")
+    figure, axes = figure_of("latency, ms", "answers")
     low, high = latencies_ms.min() / 1.05, latencies_ms.max() * 1.05
     axes.hist(latencies_ms, np.geomspace(low, high, 41).tolist(), color="#93c5fd", edgecolor="white", linewidth=0.5)
     figures = latency_figures(latencies_ms)
@@ -88,17 +107,17 @@ def histogram(latencies_ms: Floats) -> str:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlim(low, high)
-    _legend(axes)
-    return _svg(figure)
+    legend(axes)
+    return svg_of(figure)
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def rate_latency(curves: dict[str, list[tuple[float, float]]], marks: dict[str, float], limits_ms: list[float]) -> str:
     """Latency in ms over requests a second, a line a name; rates of interest and limits are marked."""
-    figure, axes = _figure("requests a second", "latency, ms")
-    for (name, points), colour in zip(curves.items(), (_BLUES[3], _BLUES[1]), strict=False):
+    figure, axes = figure_of("requests a second", "latency, ms")
+    for (name, points), colour in zip(curves.items(), (BLUES[3], BLUES[1]), strict=False):
         axes.plot(*zip(*points, strict=True), "o-", color=colour, markersize=4, linewidth=1.5, label=name)
-    for (name, rate), colour in zip(marks.items(), (_VERSIONS[2], _VERSIONS[1]), strict=False):
+    for (name, rate), colour in zip(marks.items(), (COLOURS[2], COLOURS[1]), strict=False):
         axes.axvline(rate, color=colour, linewidth=1.5, label=f"{name}  {rate:.4g}/s")
     for limit_ms in limits_ms:
         axes.axhline(limit_ms, color=_RED, linewidth=1, linestyle="--")
@@ -108,25 +127,26 @@ def rate_latency(curves: dict[str, list[tuple[float, float]]], marks: dict[str, 
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_xlim(left=0)
-    _legend(axes)
-    return _svg(figure)
+    legend(axes)
+    return svg_of(figure)
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def ratios(found: list[tuple[str, float, float, float]], margin: float) -> str:
     """Ratios with their intervals by name, beside 1 and what counts as the same."""
-    figure, axes = _figure("B over A", "")
+    figure, axes = figure_of("B over A", "")
     axes.axvspan(1 / (1 + margin), 1 + margin, color="#e8ebef")
     axes.axvline(1, color="#5b6472", linewidth=1)
     for place, (_, value, low, high) in enumerate(found):
-        axes.plot([low, high], [place, place], color=_BLUES[1], linewidth=3)
-        axes.plot(value, place, "o", color=_BLUES[3])
+        axes.plot([low, high], [place, place], color=BLUES[1], linewidth=3)
+        axes.plot(value, place, "o", color=BLUES[3])
     axes.set_yticks(range(len(found)), [name for name, *_ in found])
     axes.set_ylim(len(found) - 0.5, -0.5)
-    return _svg(figure)
+    return svg_of(figure)
 
 
-def _figure(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+def figure_of(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+    """An empty one of the size that all have."""
     figure = Figure(figsize=(6, 3.1), layout="constrained")
     axes = figure.subplots()
     axes.set_xlabel(x_label)
@@ -158,12 +178,14 @@ def _mark_versions(axes: Axes, answered: Samples) -> None:
         axes.axvline(end_s, color="#5b6472", linestyle="--", linewidth=1.2, label=f"version {version} begins")
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
+    """What the lines are, above them, where they have names."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, handlelength=1.2, columnspacing=1.2, fontsize=10)
 
 
-def _svg(figure: Figure) -> str:
+def svg_of(figure: Figure) -> str:
+    """The same text for the same picture."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()

@@ -5,6 +5,7 @@ LoadTestError
 ├── BadTrace        the trace cannot be read or holds no times
 ├── TargetNotReady  no server, no such model, or no answer to the first request
 ├── GeneratorDied   a process that made load ended before its time
+├── NoMetrics       the server has no page of metrics where it was said to have one
 ├── NoComparison    runs that cannot be held to each other
 ├── SloOutOfReach   even one request a second misses it
 └── NotWritable     there is no place for the report
@@ -29,6 +30,10 @@ class TargetNotReady(LoadTestError):
 
 class GeneratorDied(LoadTestError):
     """What was to be measured by it was not."""
+
+
+class NoMetrics(LoadTestError):
+    """Nothing to be seen of the server but its answers."""
 
 
 class NoComparison(LoadTestError):

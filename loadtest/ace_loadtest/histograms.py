@@ -54,6 +54,12 @@ def write(path: Path, seconds: float, of: HdrHistogram) -> None:
         writer.output_interval_histogram(of, max_value_unit_ratio=1000.0)
 
 
+def write_percentiles(path: Path, of: HdrHistogram) -> None:
+    """Percentiles as text in ms, as HdrHistogram's plotter reads them."""
+    with path.open("wb") as file:
+        of.output_percentile_distribution(file, 1000.0)
+
+
 def read(path: Path) -> HdrHistogram:
     """All intervals of a histogram log together."""
     lines = path.read_text(encoding="utf-8").splitlines()

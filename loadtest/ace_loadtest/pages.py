@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,21 @@ class Page:
 
     def as_html(self, template: str = "page.html", **more: Any) -> str:
         """The page, and below it what the template makes of `more`."""
-        environment = Environment(
-            loader=PackageLoader(__package__ or "ace_loadtest"), autoescape=True, undefined=StrictUndefined
-        )
-        environment.filters["ms"] = milliseconds
-        environment.filters["picture"] = _picture
-        return environment.get_template(template).render(page=self, **more)
+        return render(template, page=self, **more)
+
+
+def render(template: str, **values: Any) -> str:
+    """What one of the package's templates makes of the values; in HTML no value is markup."""
+    environment = Environment(
+        loader=PackageLoader(__package__ or "ace_loadtest"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["ms"] = milliseconds
+    environment.filters["picture"] = _picture
+    return environment.get_template(template).render(**values)
 
 
 def milliseconds(value: float | None) -> str:

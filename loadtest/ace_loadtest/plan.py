@@ -50,7 +50,8 @@ class Plan:
     """A load on one target, or on several in one run, whose requests are interleaved.
 
     The first `warm_up_s` are made and kept, but are in no figure. `channels` are connections to each address. A request
-    has one attempt, within `deadline_s`: what is refused counts as that, not as slow.
+    has one attempt, within `deadline_s`: what is refused counts as that, not as slow. `metrics` is
+    where the server's Prometheus page is, see `Watcher`; without it there is none.
 
     Raises:
         ValueError: no target, a deadline or a number of channels that is none, or nothing left after the warm-up.
@@ -64,6 +65,7 @@ class Plan:
     deadline_s: float = 5.0
     channels: int = 2
     seed: int = 0
+    metrics: str | None = None
 
     def __post_init__(self) -> None:
         if not self.targets or self.channels < 1:

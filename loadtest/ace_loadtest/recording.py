@@ -1,8 +1,9 @@
 """What a run left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .samples import Samples
+from .watch import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,4 @@ class Recording:
     until_s: float
     generators: tuple[Generator, ...]
     complete: bool
+    observed: Observed = field(default_factory=Observed)

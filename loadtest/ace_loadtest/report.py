@@ -7,12 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from . import charts, histograms, setting
+from . import charts, histograms, setting, use_charts
 from .loads import Closed
-from .pages import Page, Section
+from .pages import Page, Section, render
 from .plan import Plan
 from .recording import Recording
 from .samples import Samples
+from .server_use import Use, use
 from .summary import BUSY, Summary, summarize
 
 
@@ -30,18 +31,26 @@ class Report:
         """The figures."""
         return summarize(self.plan, self.recording)
 
+    @cached_property
+    def use(self) -> Use:
+        """What the server and the generators used, as far as it is known."""
+        return use(self.recording.observed)
+
     def write(self, folder: Path) -> Path:
         """The path of `report.html`, which it writes into the folder, and with it the others.
 
         `report.json` has all figures, `samples.csv` every request, those of the warm-up too; `intended.hlog` and
-        `sent.hlog` are HdrHistogram logs of the answers' latencies after the warm-up.
+        `sent.hlog` are HdrHistogram logs of the answers' latencies after the warm-up, `.hgrm` their percentiles as
+        text; `report.md` is a summary for a pull request.
         """
         self.recording.samples.write_csv(folder / "samples.csv")
         measured = self.recording.samples.between(self.plan.warm_up_s)
         for origin in ("intended", "sent"):
             histogram = histograms.histogram(measured[measured.ok].latency_ms(origin))
             histograms.write(folder / f"{origin}.hlog", self.recording.until_s, histogram)
+            histograms.write_percentiles(folder / f"{origin}.hgrm", histogram)
         (folder / "report.json").write_text(json.dumps(self.as_json(), indent=2) + "\n", encoding="utf-8")
+        (folder / "report.md").write_text(self.as_markdown(), encoding="utf-8")
         page = folder / "report.html"
         page.write_text(self.as_html(), encoding="utf-8")
         return page
@@ -71,6 +80,7 @@ class Report:
             "generators": [asdict(each) for each in self.recording.generators],
             "machine": setting.machine(),
             "software": setting.software(),
+            "use": self.use.as_json(),
             "commit": setting.commit(),
         }
 
@@ -86,7 +96,12 @@ class Report:
             sections=self.sections,
         )
         end_s = self.plan.warm_up_s + self.summary.duration_s
-        return page.as_html("report.html", report=figures, pictures=_pictures(self.recording.samples, end_s))
+        drawn = [*_pictures(self.recording.samples, end_s), *use_charts.pictures(self.use)]
+        return page.as_html("report.html", report=figures, pictures=drawn)
+
+    def as_markdown(self) -> str:
+        """What a pull request is to show."""
+        return render("report.md", report=self.as_json())
 
     def _banners(self) -> list[tuple[str, str]]:
         banners = [("Invalid", f"The load was not the one that was planned: {each}") for each in self.summary.invalid]
@@ -103,6 +118,8 @@ class Report:
 def _pictures(samples: Samples, duration_s: float) -> list[tuple[str, str]]:
     drawn = [("Latency over time", charts.latency_over_time(samples, duration_s))]
     drawn.append(("Answers over time", charts.answers_over_time(samples, duration_s)))
+    if not samples.ok.all():
+        drawn.append(("Errors over time", charts.errors_over_time(samples, duration_s)))
     if samples.ok.any():
         drawn.append(("Distribution of latencies", charts.histogram(samples[samples.ok].latency_ms())))
     return drawn

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from .generator import LoadGenerator
 from .plan import Plan
 from .recording import Generator, Recording
+from .watch import Watcher
 
 _TICK_S = 1.0
 
@@ -43,24 +44,26 @@ async def _run(
     on_tick: Callable[[LoadGenerator], object] | None,
 ) -> Recording:
     try:
+        watcher = Watcher(generator.plan.metrics)
         await generator.connect()
         if on_connected:
             on_connected()
         with _interruptible(generator) as interruptions:
             settle()
             busy_s, begin_s = time.process_time(), time.perf_counter()
+            watcher.start()
             running = asyncio.create_task(generator.run())
             while not (await asyncio.wait([running], timeout=_TICK_S))[0]:
                 if on_tick:
                     on_tick(generator)
-            until_s = running.result()
+            until_s, observed = running.result(), watcher.stop()
             busy = (time.process_time() - busy_s) / (time.perf_counter() - begin_s)
             if on_tick:
                 on_tick(generator)
     finally:
         await generator.close()
-    complete = not interruptions
-    return Recording(generator.recorder.samples(), until_s, (Generator(generator.part.number, busy),), complete)
+    made = (Generator(generator.part.number, busy),)
+    return Recording(generator.recorder.samples(), until_s, made, not interruptions, observed)
 
 
 def settle() -> None:

@@ -31,6 +31,13 @@ def add_asked(parser: argparse.ArgumentParser) -> None:
     add_calls(parser)
 
 
+def add_metrics(parser: argparse.ArgumentParser) -> None:
+    """Adds the flag for where the server says what it does."""
+    parser.add_argument(
+        "--metrics", metavar="HOST:PORT", help="the server's REST API, whose metrics are read meanwhile; default: none"
+    )
+
+
 def add_calls(parser: argparse.ArgumentParser) -> None:
     """Adds the flags for how targets are called."""
     parser.add_argument("--model", default=MODEL_NAME, metavar="NAME", help="default: %(default)s")
@@ -119,6 +126,7 @@ def plan_with(options: argparse.Namespace, load: Load, targets: tuple[Target, ..
         deadline_s=options.deadline_s,
         channels=options.channels,
         seed=options.seed,
+        metrics=getattr(options, "metrics", None),
     )
 
 

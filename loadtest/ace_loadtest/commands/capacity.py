@@ -15,7 +15,7 @@ from ace_loadtest.loads import Open
 from ace_loadtest.plan import Plan
 from ace_loadtest.recording import Recording
 
-from .arguments import add_out, add_payload, add_target, plan_with
+from .arguments import add_metrics, add_out, add_payload, add_target, plan_with
 from .run import created, folder_of
 
 _WARM_UP_S = 1.0
@@ -47,6 +47,7 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
     ):
         text = f"{help_text}; default: %(default)s"
         parser.add_argument(flag, type=float, default=default, metavar="X", help=text)
+    add_metrics(parser)
     add_out(parser)
 
 

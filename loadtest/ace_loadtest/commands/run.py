@@ -11,7 +11,7 @@ from ace_loadtest.errors import NotWritable
 from ace_loadtest.generator import LoadGenerator
 from ace_loadtest.plan import Plan
 
-from .arguments import add_load, add_out, add_payload, add_target, plan_of
+from .arguments import add_load, add_metrics, add_out, add_payload, add_target, plan_of
 
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
@@ -29,6 +29,7 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
     add_target(parser)
     add_payload(parser)
     add_load(parser)
+    add_metrics(parser)
     add_out(parser)
 
 
