@@ -11,6 +11,7 @@ STAMP := $(VENV)/.requirements
 BENCH := .venv-bench
 GPU := .venv-gpu
 RAY := .venv-ray
+BASELINE := .venv-baseline
 
 COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.10 --generate-hashes \
   --no-emit-index-url --no-annotate --custom-compile-command "make lock"
@@ -26,7 +27,7 @@ USERS ?= 8
 SECONDS ?= 20
 MINUTES ?= 10
 
-.PHONY: help setup demo test test-ray fuzz tensorflow_model_server contract bench-augmentation bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format gpu-check train evaluate export tune serve detect loadtest protos lock clean
+.PHONY: help setup demo test test-ray fuzz tensorflow_model_server contract bench-augmentation bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format gpu-check train evaluate export tune serve detect loadtest baseline protos lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -125,6 +126,14 @@ loadtest: $(STAMP) ## put SERVER under load with IMAGES (USERS=8 callers, or RAT
 
 gpu-check: $(GPU)/.requirements ## images/s and latency of the export on this machine's GPU, by precision, XLA and batch, into runs/gpu.json (15 minutes)
 	$(GPU)/bin/python export/benchmarks/gpu.py $(ARGS)
+
+baseline: $(BASELINE)/.requirements ## serve FIT/detector.keras as the app that people build, on http://127.0.0.1:8600/predict
+	DETECTOR=$(FIT)/detector.keras $(BASELINE)/bin/uvicorn --app-dir loadtest/baseline --port 8600 --log-level warning app:app
+
+$(BASELINE)/.requirements: loadtest/baseline/requirements.txt
+	$(PYTHON) -m venv $(BASELINE)
+	$(BASELINE)/bin/pip install --quiet --disable-pip-version-check -r loadtest/baseline/requirements.txt
+	@touch $@
 
 bench-inference: $(BENCH)/.requirements ## CPU-ms an image: Keras, SavedModel, export, ONNX Runtime, interleaved (ARGS=--profile: by operation)
 	$(BENCH)/bin/python export/benchmarks/inference.py $(ARGS)

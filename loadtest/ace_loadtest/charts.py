@@ -44,7 +44,7 @@ def latency_over_time(samples: Samples, duration_s: float) -> str:
     middles, lowest = (edges[:-1] + edges[1:]) / 2, np.zeros(len(windows))
     for percent, colour in zip(PERCENTILES, reversed(BLUES), strict=True):
         values = np.array([latency_figures(each)[f"p{percent}"] if each.size else np.nan for each in windows])
-        axes.fill_between(middles, lowest, values, color=colour, linewidth=0, label=f"to p{percent}")
+        axes.fill_between(middles, lowest, values, color=colour, linewidth=0, label=f"p{percent}")
         lowest = values
     _mark_errors(axes, samples)
     _mark_versions(axes, answered)

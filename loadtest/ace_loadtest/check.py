@@ -22,7 +22,7 @@ def read(path: Path) -> dict[str, Any]:
     file = path / "report.json" if path.is_dir() else path
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
-        whole, answered = report["complete"] and report["valid"], report["answered"]
+        whole, answered, _ = report["complete"] and report["valid"], report["answered"], report["error_share"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoComparison(f"{file} is no report.json of a load test: {error}") from error
     if not whole or not answered:

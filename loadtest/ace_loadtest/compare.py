@@ -15,7 +15,7 @@ import numpy as np
 from .errors import LoadTestError
 from .plan import Plan
 from .recording import Recording
-from .summary import Summary, summarize
+from .summary import Lateness, Summary, summarize
 
 Side: TypeAlias = Literal["A", "B"]
 Judgement: TypeAlias = Literal["better", "same", "worse", "undecided"]
@@ -88,8 +88,9 @@ class Comparison:
 
     @property
     def invalid(self) -> list[str]:
-        """Why rounds were not the load that was planned."""
-        return [reason for side in SIDES for summary in self.done[side] for reason in summary.invalid]
+        """Why the rounds of a side, taken together, were not the load that was planned."""
+        found = [(side, _together(self.done[side]).too_late) for side in SIDES]
+        return [f"{side}: {reason}" for side, reason in found if reason]
 
     def findings(self) -> list[Finding]:
         """What the rounds say of each figure.
@@ -137,6 +138,13 @@ class Comparison:
             "invalid": self.invalid,
             "summaries": {side: [summary.as_json() for summary in self.done[side]] for side in SIDES},
         }
+
+
+def _together(summaries: Sequence[Summary]) -> Lateness:
+    rounds = [summary.lateness for summary in summaries if summary.lateness]
+    planned, late, unsent = (sum(getattr(each, name) for each in rounds) for name in ("planned", "late", "unsent"))
+    worst = (max((getattr(each, name) for each in rounds), default=0.0) for name in ("p50_ms", "p99_ms", "max_ms"))
+    return Lateness(planned, late, unsent, *worst)
 
 
 def interval(values: Sequence[float]) -> Interval:

@@ -16,6 +16,7 @@ from ace_client import AceError, AsyncDetector, CallError, Options, Verdict
 
 from . import arrivals
 from .errors import TargetNotReady
+from .http_target import HttpDetector
 from .loads import Closed
 from .payload import MAX_A_REQUEST, Payload, Request, images_of
 from .plan import Plan, Target
@@ -122,7 +123,7 @@ class LoadGenerator:
         for detector in self._detectors.values():
             await detector.close()
 
-    async def _probe(self, detector: AsyncDetector, target: Target) -> list[Verdict]:
+    async def _probe(self, detector: AsyncDetector | HttpDetector, target: Target) -> list[Verdict]:
         deadline_s = max(self.plan.deadline_s, _FIRST_ANSWER_S)
         images = self._images[:_PROBES]
         return await detector.detect(images, version=target.version, label=target.label, deadline_s=deadline_s)
@@ -187,12 +188,16 @@ def _connection(target: Target) -> tuple[object, ...]:
     return target.address, target.model, target.security
 
 
-def _detectors(plan: Plan) -> dict[tuple[object, ...], AsyncDetector]:
+def _detectors(plan: Plan) -> dict[tuple[object, ...], AsyncDetector | HttpDetector]:
     """One for all targets that differ only in version or label."""
     options = Options(max_batch=MAX_A_REQUEST, max_attempts=1, channels=plan.channels)
-    found = {}
+    found: dict[tuple[object, ...], AsyncDetector | HttpDetector] = {}
     for target in plan.targets:
-        if _connection(target) not in found:
+        if _connection(target) in found:
+            continue
+        if target.address.startswith(("http://", "https://")):
+            found[_connection(target)] = HttpDetector(target.address, deadline_s=plan.deadline_s)
+        else:
             found[_connection(target)] = AsyncDetector(
                 target.address,
                 model=target.model,

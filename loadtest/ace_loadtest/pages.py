@@ -40,6 +40,7 @@ def render(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters["ms"] = milliseconds
     environment.filters["picture"] = _picture

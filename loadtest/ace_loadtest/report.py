@@ -96,7 +96,7 @@ class Report:
             sections=self.sections,
         )
         end_s = self.plan.warm_up_s + self.summary.duration_s
-        drawn = [*_pictures(self.recording.samples, end_s), *use_charts.pictures(self.use)]
+        drawn = [*_pictures(self.recording.samples, self.plan.warm_up_s, end_s), *use_charts.pictures(self.use)]
         return page.as_html("report.html", report=figures, pictures=drawn)
 
     def as_markdown(self) -> str:
@@ -115,11 +115,12 @@ class Report:
         return banners
 
 
-def _pictures(samples: Samples, duration_s: float) -> list[tuple[str, str]]:
+def _pictures(samples: Samples, warm_up_s: float, duration_s: float) -> list[tuple[str, str]]:
     drawn = [("Latency over time", charts.latency_over_time(samples, duration_s))]
     drawn.append(("Answers over time", charts.answers_over_time(samples, duration_s)))
     if not samples.ok.all():
         drawn.append(("Errors over time", charts.errors_over_time(samples, duration_s)))
-    if samples.ok.any():
-        drawn.append(("Distribution of latencies", charts.histogram(samples[samples.ok].latency_ms())))
+    measured = samples.between(warm_up_s)
+    if measured.ok.any():
+        drawn.append(("Distribution of latencies", charts.histogram(measured[measured.ok].latency_ms())))
     return drawn

@@ -37,6 +37,16 @@ class Lateness:
         """Of what was planned, what was late or never sent."""
         return (self.late + self.unsent) / self.planned if self.planned else 0.0
 
+    @property
+    def too_late(self) -> str | None:
+        """Why the load was not the one that was planned, where more than `LATE_SHARE` of it was late."""
+        if self.share <= LATE_SHARE:
+            return None
+        return (
+            f"{self.late:,} of {self.planned:,} requests were sent more than {LATE_MS:g} ms late and {self.unsent:,} "
+            f"never: more than {LATE_SHARE:.0%}. Lower the rate, or take more workers."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -171,9 +181,6 @@ def _stable(windows: list[Window]) -> bool:
 
 def _invalid(recording: Recording, lateness: Lateness | None) -> list[str]:
     reasons = [f"generator {each.number} was lost: {each.lost}" for each in recording.generators if each.lost]
-    if lateness and lateness.share > LATE_SHARE:
-        reasons.append(
-            f"{lateness.late:,} of {lateness.planned:,} requests were sent more than {LATE_MS:g} ms late and "
-            f"{lateness.unsent:,} never: more than {LATE_SHARE:.0%}. Lower the rate, or take more workers."
-        )
+    if lateness and lateness.too_late:
+        reasons.append(lateness.too_late)
     return reasons

@@ -85,6 +85,8 @@ class Watcher:
             self._nvidia_smi.wait()
         for thread in self._threads:
             thread.join(_TIMEOUT_S + 1)
+        if self._nvidia_smi and self._nvidia_smi.stdout:
+            self._nvidia_smi.stdout.close()
         return Observed(tuple(self._looks), tuple(self._gpu))
 
     def _look_on(self) -> None:

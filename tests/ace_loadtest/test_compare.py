@@ -105,6 +105,19 @@ def test_an_interrupted_comparison_says_what_its_rounds_say():
     assert (len(found.pairs), found.complete, found.verdict()) == (4, False, "worse")
 
 
+@pytest.mark.parametrize(("late", "invalid"), [(2, 0), (8, 2)])
+def test_rounds_are_late_by_their_sum(late, invalid):
+    def measure(_, number):
+        samples = made([20.0] * 200, every_s=0.02)
+        samples.rows["sent_s"][: late if number == 0 else 0] += 0.0101
+        return OPEN, Recording(samples, 4.0, (), complete=True)
+
+    found = Comparison(measure, 3, 0.05)
+    found.run()
+
+    assert len(found.invalid) == invalid
+
+
 def test_one_round_compares_nothing():
     found = comparison(1.0, rounds=1)
     found.run()

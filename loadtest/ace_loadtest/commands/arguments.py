@@ -143,10 +143,12 @@ def targets_of(options: argparse.Namespace) -> tuple[Target, ...]:
 
 
 def target_named(options: argparse.Namespace, name: str) -> Target:
-    """The target that HOST:PORT, or HOST:PORT/VERSION or HOST:PORT/LABEL, names."""
-    address, _, pinned = name.rpartition("/") if "/" in name else (name, "", "")
+    """The target that HOST:PORT, HOST:PORT/VERSION, HOST:PORT/LABEL or http://... names."""
+    pinned = ""
+    if "/" in name and "://" not in name:
+        name, _, pinned = name.rpartition("/")
     which = {"version": int(pinned)} if pinned.isdecimal() else {"label": pinned or None}
-    return Target(address=address, model=options.model, security=security(options), **which)
+    return Target(address=name, model=options.model, security=security(options), **which)
 
 
 def source_of(options: argparse.Namespace) -> Source:

@@ -30,7 +30,7 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
         "Makes the same load on A and on B in rounds that take turns, and says by what B differs, with 95 % intervals. "
         "Writes report.html, compare.json, and the requests of each as CSV and HdrHistogram log. Prints a line of JSON."
     )
-    parser.add_argument("a", metavar="A", help="HOST:PORT, HOST:PORT/VERSION or HOST:PORT/LABEL")
+    parser.add_argument("a", metavar="A", help="HOST:PORT, HOST:PORT/VERSION, HOST:PORT/LABEL, or http://... of an app")
     parser.add_argument("b", metavar="B", help="likewise")
     add_calls(parser)
     add_payload(parser)
@@ -68,15 +68,16 @@ def _compare(options: argparse.Namespace, plans: dict[Side, Plan]) -> int:
     try:
         comparison.run()
     except KeyboardInterrupt:
+        if len(comparison.pairs) < 2:
+            print("ace-loadtest: interrupted before two rounds, which compare nothing", file=sys.stderr)
+            return 130
         print("ace-loadtest: interrupted; the report is of the rounds until then", file=sys.stderr)
-    if len(comparison.pairs) < 2 and not comparison.complete:
-        return 130
     report = ComparisonReport(comparison, plans, started_at)
     page = report.write(folder)
     print(json.dumps({"verdict": comparison.verdict(), "complete": comparison.complete, "report": str(page)}))
     print(report.said(), file=sys.stderr)
     for reason in comparison.invalid:
-        print(f"ace-loadtest: a round is invalid: {reason}", file=sys.stderr)
+        print(f"ace-loadtest: the rounds are invalid: {reason}", file=sys.stderr)
     if not comparison.complete:
         return 130
     return 1 if comparison.invalid else 0
