@@ -8,6 +8,7 @@ from .errors import (
     NoImages,
     NoMetrics,
     NotWritable,
+    ServerNotStarted,
     SloOutOfReach,
     TargetNotReady,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Open",
     "Plan",
     "Replay",
+    "ServerNotStarted",
     "SloOutOfReach",
     "Target",
     "TargetNotReady",

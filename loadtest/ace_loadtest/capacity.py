@@ -94,12 +94,16 @@ class Search:
             SloOutOfReach: even one request a second misses it.
             KeyboardInterrupt: a run was interrupted.
         """
-        self._confirm(self._highest())
+        self.find()
         for share in _CURVE if self.per_s else ():
             rate = share * (self.per_s or 0.0)
             if not any(abs(trial.per_s / rate - 1) <= _NEAR for trial in self.trials):
                 self._try(rate, "curve")
         self.complete = True
+
+    def find(self) -> None:
+        """Searches and confirms; raises as `run`."""
+        self._confirm(self._highest())
 
     @property
     def curve(self) -> list[Trial]:

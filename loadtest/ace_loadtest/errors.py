@@ -8,6 +8,7 @@ LoadTestError
 ├── NoMetrics       the server has no page of metrics where it was said to have one
 ├── NoComparison    runs that cannot be held to each other
 ├── SloOutOfReach   even one request a second misses it
+├── ServerNotStarted  a server that a sweep was to start does not answer
 └── NotWritable     there is no place for the report
 """
 
@@ -42,6 +43,10 @@ class NoComparison(LoadTestError):
 
 class SloOutOfReach(LoadTestError):
     """No rate keeps what is promised."""
+
+
+class ServerNotStarted(LoadTestError):
+    """Nobody to measure: the last of its log is in the message."""
 
 
 class NotWritable(LoadTestError):

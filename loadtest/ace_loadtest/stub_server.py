@@ -80,7 +80,7 @@ async def serve(options: argparse.Namespace) -> None:
     )
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{options.port}")
     await server.start()
     print(port, flush=True)
     await stopped.wait()
@@ -90,6 +90,7 @@ async def serve(options: argparse.Namespace) -> None:
 def main() -> None:
     """Reads the flags and serves."""
     parser = argparse.ArgumentParser(prog="python -m ace_loadtest.stub_server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--delay-ms", type=float, default=0.0, help="how long each answer takes; default: 0")
     parser.add_argument("--stall-ms", type=float, default=0.0, help="nothing is answered so long, at the end of ...")
     parser.add_argument("--stall-every-ms", type=float, default=10_000.0, help="... every so long; default: 10000")

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ace_loadtest.__main__ import main
 from ace_loadtest.commands.self_test import stub_server
 
 
@@ -50,3 +51,14 @@ def start():
     for process in processes:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def command(capsys) -> Callable[..., tuple[int, str, str]]:
+    """Runs `ace-loadtest` in this process; its exit status, and what it wrote to standard output and error."""
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        status = main([*map(str, arguments)])
+        return status, *capsys.readouterr()
+
+    return command

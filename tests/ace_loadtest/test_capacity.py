@@ -107,26 +107,24 @@ def test_the_picture_has_the_capacity_the_knee_and_the_limit(found):
     assert {"p50", "p99", "limit 200 ms", f"capacity  {found.per_s:.4g}/s", f"knee  {found.knee_per_s:.4g}/s"} <= read
 
 
-def test_the_command_finds_a_capacity_and_leaves_a_report(start, serve_stub, images, tmp_path):
+def test_the_command_finds_a_capacity_and_leaves_a_report(command, serve_stub, images, tmp_path):
     flags = ("--slo=p99=500ms", "--errors=30%", "--trial=0.5", "--seconds=0.7", "--warm-up=0.2", "--precision=0.5")
     address = serve_stub("--queue-ms=20")
-    process = start("capacity", address, *flags, "--from=8", "--images", images, "--out", tmp_path)
-    printed, error = process.communicate(timeout=120)
+    status, printed, error = command("capacity", address, *flags, "--from=8", "--images", images, "--out", tmp_path)
 
     said, kept = json.loads(printed), json.loads((tmp_path / "capacity.json").read_text())
-    assert process.returncode == 0, error
+    assert status == 0, error
     assert said["capacity_per_s"] == pytest.approx(kept["capacity_per_s"], abs=0.01)
     assert {trial["role"] for trial in kept["trials"]} == {"search", "confirm", "curve"}
     assert "Capacity: " in (tmp_path / "report.html").read_text()
     assert (tmp_path / "capacity.svg").exists()
 
 
-def test_a_limit_out_of_reach_is_exit_status_1(start, serve_stub, images, tmp_path):
+def test_a_limit_out_of_reach_is_exit_status_1(command, serve_stub, images, tmp_path):
     flags = ("--slo=p99=1ms", "--trial=3", "--warm-up=0", "--images", images, "--out", tmp_path)
-    process = start("capacity", serve_stub("--delay-ms=20"), *flags)
-    printed, error = process.communicate(timeout=60)
+    status, printed, error = command("capacity", serve_stub("--delay-ms=20"), *flags)
 
-    assert (process.returncode, printed) == (1, "")
+    assert (status, printed) == (1, "")
     assert "ace-loadtest: even 1 request a second misses p99 ≤ 1 ms" in error
 
 

@@ -126,13 +126,12 @@ def test_one_round_compares_nothing():
         found.verdict()
 
 
-def test_the_command_finds_the_slower_server(start, serve_stub, images, tmp_path):
+def test_the_command_finds_the_slower_server(command, serve_stub, images, tmp_path):
     flags = ("--rate=40", "--seconds=1", "--warm-up=0.2", "--rounds=3", "--images", images, "--out", tmp_path)
-    process = start("compare", serve_stub("--delay-ms=5"), serve_stub("--delay-ms=200"), *flags)
-    printed, error = process.communicate(timeout=60)
+    status, printed, error = command("compare", serve_stub("--delay-ms=5"), serve_stub("--delay-ms=200"), *flags)
 
     kept = json.loads((tmp_path / "compare.json").read_text())
-    assert process.returncode in (0, 1), error  # 1 where this machine was too busy to send on time
+    assert status in (0, 1), error  # 1 where this machine was too busy to send on time
     assert json.loads(printed)["verdict"] == kept["verdict"] == "worse"
     assert kept["findings"][0]["ratio"]["low"] > 1
     assert "B is worse than A" in (tmp_path / "report.html").read_text()

@@ -139,10 +139,9 @@ def test_a_gpu_is_read_of_nvidia_smi(tmp_path, monkeypatch):
     assert use(Observed(gpu=(GpuLook(1.0, 50, 10), GpuLook(2.0, 100, 20)))).as_json()["gpu_percent"] == 75
 
 
-def test_the_command_reports_what_the_server_did(start, stub_address, metrics_address, images, tmp_path):
+def test_the_command_reports_what_the_server_did(command, stub_address, metrics_address, images, tmp_path):
     flags = ("--rate=20", "--seconds=1.5", "--images", images, "--out", tmp_path, "--metrics", metrics_address)
-    process = start(stub_address, *flags)
-    process.communicate(timeout=60)
+    command(stub_address, *flags)
 
     assert "The server meanwhile" in (tmp_path / "report.html").read_text()
     assert "| mean in the queue, a run | 0.00100 ms, 1.00 ms |" in (tmp_path / "report.md").read_text()

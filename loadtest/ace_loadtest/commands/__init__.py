@@ -1,7 +1,7 @@
 """The commands of `python -m ace_loadtest`, a module each, which imports what takes long only once the command runs."""
 
-from . import capacity, check, compare, run, self_test
+from . import capacity, check, compare, run, self_test, sweep
 
-COMMANDS = (run, capacity, compare, check, self_test)
+COMMANDS = (run, capacity, compare, check, sweep, self_test)
 
 __all__ = ["COMMANDS"]

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,15 +11,18 @@ from typing import Any
 
 from ace_loadtest import slo
 from ace_loadtest.arrivals import constant
-from ace_loadtest.capacity import Goal, Search, Trial
+from ace_loadtest.capacity import Goal, Measure, Search, Trial
+from ace_loadtest.errors import TargetNotReady
 from ace_loadtest.loads import Open
 from ace_loadtest.plan import Plan
 from ace_loadtest.recording import Recording
+from ace_loadtest.run import run
 
 from .arguments import add_metrics, add_out, add_payload, add_target, plan_with
 from .run import created, folder_of
 
 _WARM_UP_S = 1.0
+_CONNECTIONS = 5
 
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
@@ -36,6 +40,13 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
     )
     add_target(parser)
     add_payload(parser)
+    add_goal(parser)
+    add_metrics(parser)
+    add_out(parser)
+
+
+def add_goal(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags for what is to hold, and how it is looked for."""
     parser.add_argument("--slo", required=True, metavar="LIMITS", help="p99=400ms, or p50=50ms,p99=0.4s")
     parser.add_argument("--errors", default="0.1%", metavar="SHARE", help="of requests that may fail; default: 0.1%%")
     for flag, default, help_text in (
@@ -47,42 +58,77 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
     ):
         text = f"{help_text}; default: %(default)s"
         parser.add_argument(flag, type=float, default=default, metavar="X", help=text)
-    add_metrics(parser)
-    add_out(parser)
 
 
-def _work(options: argparse.Namespace) -> tuple[Plan, Goal]:
-    goal = Goal(
+def goal_of(options: argparse.Namespace) -> Goal:
+    """What is to hold.
+
+    Raises:
+        ValueError: the flags say nothing that can.
+    """
+    return Goal(
         slo=slo.parse(options.slo, options.errors),
         trial_s=options.trial,
         confirm_s=options.seconds,
         precision=options.precision,
         first_per_s=vars(options)["from"],
     )
-    return plan_with(options, Open(constant(goal.first_per_s, options.warm_up + goal.trial_s))), goal
 
 
-def _capacity(options: argparse.Namespace, work: tuple[Plan, Goal]) -> int:
-    from ace_loadtest.run import run
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The first trial."""
+    goal = goal_of(options)
+    return plan_with(options, Open(constant(goal.first_per_s, options.warm_up + goal.trial_s)))
 
-    plan, goal = work
-    started_at = datetime.now().astimezone()
-    folder = folder_of(options, started_at)
+
+def measure_of(plan: Plan, on_connected: Callable[[], object] | None = None) -> Measure:
+    """Runs at any rate of what is otherwise the plan; one on a server that still works off the last waits for it."""
+    ready = False
 
     def measure(rate: float, seconds: float, seed: int) -> tuple[Plan, Recording]:
         load = Open(constant(rate, plan.warm_up_s + seconds))
         tried = replace(plan, load=load, seed=plan.seed + seed)
-        return tried, run(tried, on_connected=lambda: created(folder))
+        nonlocal ready
+        for _ in range(_CONNECTIONS if ready else 0):
+            try:
+                return tried, run(tried, on_connected=on_connected)
+            except TargetNotReady:  # noqa: PERF203 - each waits for the deadline
+                continue
+        recording = run(tried, on_connected=on_connected)
+        ready = True
+        return tried, recording
 
-    search = Search(goal, measure, _say)
+    return measure
+
+
+def _work(options: argparse.Namespace) -> tuple[Plan, Goal]:
+    return plan_of(options), goal_of(options)
+
+
+def _capacity(options: argparse.Namespace, work: tuple[Plan, Goal]) -> int:
+    plan, goal = work
+    started_at = datetime.now().astimezone()
+    folder = folder_of(options, started_at)
+
+    search = Search(goal, measure_of(plan, lambda: created(folder)), _say)
+    try:
+        status = _searched(search)
+    except TargetNotReady as error:
+        if search.last is None:
+            raise
+        print(f"ace-loadtest: {error}\nThe report is of what was measured until then.", file=sys.stderr)
+        status = 1
+    if search.last is not None:
+        _write(search, folder, started_at)
+    return status
+
+
+def _searched(search: Search) -> int:
+    """The exit status."""
     try:
         search.run()
     except KeyboardInterrupt:
         print("ace-loadtest: interrupted; the report is of what was measured until then", file=sys.stderr)
-    if search.last is None:
-        return 130
-    _write(search, folder, started_at)
-    if not search.complete:
         return 130
     return _status(search)
 
