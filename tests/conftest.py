@@ -34,11 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class ServerProcess:
-    """An `ace_server` on a free port of 127.0.0.1, its log in a file."""
+    """An `ace_server` on a free port of 127.0.0.1, its log in a file.
+
+    It loads versions without a trial, a process that imports TensorFlow for each: tests that need it pass --trial_load.
+    """
 
     def __init__(self, base_path: Path | None, log: Path, *flags: str) -> None:
         self._log = log
-        command = [sys.executable, "-m", "ace_server", "--host=127.0.0.1", "--port=0"]
+        command = [sys.executable, "-m", "ace_server", "--host=127.0.0.1", "--port=0", "--notrial_load"]
         command += [f"--model_base_path={base_path}"] if base_path else []
         with log.open("w") as stderr:
             self.process = subprocess.Popen([*command, *flags], stderr=stderr, stdout=subprocess.DEVNULL)

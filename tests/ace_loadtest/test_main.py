@@ -27,7 +27,7 @@ def test_a_load_leaves_a_report(command, stub_address, images, tmp_path):
 def test_a_new_version_takes_over_under_load_without_an_error(start, serve, detector_base_path, images, tmp_path):
     models = tmp_path / "models" / "detector"
     shutil.copytree(detector_base_path, models)
-    server = serve(models, "--model_name=detector", "--notrial_load")
+    server = serve(models, "--model_name=detector")
     flags = ("--users=1", "--think=0.05", "--seconds=120", "--deadline-s=30", "--images", images, "--out", tmp_path)
     began_s = time.monotonic()
     flags = ("--users=1", "--think=0.05", "--seconds=120", "--deadline-s=60", "--images", images, "--out", tmp_path)

@@ -100,7 +100,7 @@ def servers(serve, kinds, tmp_path_factory) -> list[str]:
     """Two replicas, which load whatever a test tells them to."""
     root = tmp_path_factory.mktemp("first")
     shutil.copytree(kinds["good"], root / "detector" / "1")
-    flags = ("--model_name=first", "--model_roots=/", "--notrial_load", "--load_retry_interval_micros=200000")
+    flags = ("--model_name=first", "--model_roots=/", "--load_retry_interval_micros=200000")
     with ThreadPoolExecutor(2) as starting:
         return [each.address for each in starting.map(lambda _: serve(root / "detector", *flags), range(2))]
 

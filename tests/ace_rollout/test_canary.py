@@ -276,7 +276,7 @@ def test_shares_and_times_that_are_none_are_a_usage_error(flags, trial):
 @pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back_delays_a_canary_and_does_not_fail_it(trial, serve, capsys, start):
     """A third server, of this test's own, with the models.config as it stands."""
-    flags = (f"--model_config_file={trial.config}", "--notrial_load")
+    flags = (f"--model_config_file={trial.config}",)
     server = serve(None, *flags)
     trial.servers.append(server.address)
     trial.write_settings(QUICK)

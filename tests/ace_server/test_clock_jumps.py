@@ -56,7 +56,7 @@ def served_at(server, number):
 
 
 def test_a_clock_that_jumps_fails_no_call_and_delays_no_version(serve, base_path, set_clock, write_probe):
-    server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=1", "--notrial_load")
+    server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=1")
     days = [served_at(server, 1)]
     with grpc.insecure_channel(server.address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)

@@ -39,7 +39,11 @@ def test_a_killed_server_starts_again_on_its_ports_with_its_state_and_leaves_no_
     (tmp_path / "models.config").write_text(CONFIG.format(folder=tmp_path))
     port, rest_port, unix_socket = free_port(), free_port(), tmp_path / "grpc.sock"
     flags = [f"--port={port}", f"--rest_api_port={rest_port}", f"--grpc_socket_path={unix_socket}"]
-    flags += [f"--model_config_file={tmp_path / 'models.config'}", "--file_system_poll_wait_seconds=0.1"]
+    flags += [
+        f"--model_config_file={tmp_path / 'models.config'}",
+        "--file_system_poll_wait_seconds=0.1",
+        "--trial_load",
+    ]
     targets = [f"127.0.0.1:{port}", f"unix:{unix_socket}"]
 
     server = serve(None, *flags)

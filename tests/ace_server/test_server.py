@@ -244,7 +244,7 @@ def test_a_new_version_takes_over_without_a_failed_call(serve, base_path, write_
 
 
 def test_a_call_in_flight_finishes_on_the_version_that_it_began_on(serve, base_path, write_probe):
-    server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=0.1", "--notrial_load")
+    server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=0.1")
     caller = Caller(server.address)
     slow = caller.spin(LONG_S)
     write_probe(base_path / "2")
@@ -267,7 +267,8 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving(serve, base_pat
 
 
 def test_a_version_that_crashes_while_it_is_tried_leaves_the_old_one_serving(serve, base_path, write_probe):
-    server = serve(base_path, "--model_name=probe", "--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0")
+    flags = ("--trial_load", "--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0")
+    server = serve(base_path, "--model_name=probe", *flags)
     caller = Caller(server.address)
     write_probe(base_path / "2")
     os.kill(first_child(server.process.pid), signal.SIGSEGV)
@@ -288,7 +289,7 @@ def first_child(pid, timeout_s=30):
 
 
 def test_a_version_is_tried_again_until_it_loads(serve, base_path, write_probe, tmp_path):
-    at_once = ("--file_system_poll_wait_seconds=0.1", "--load_retry_interval_micros=200000", "--notrial_load")
+    at_once = ("--file_system_poll_wait_seconds=0.1", "--load_retry_interval_micros=200000")
     server = serve(base_path, "--model_name=probe", *at_once)
     (base_path / "2").mkdir()  # a copy that has only begun
     server.wait_for_log("Trying version 2")
@@ -298,7 +299,7 @@ def test_a_version_is_tried_again_until_it_loads(serve, base_path, write_probe, 
 
 
 def test_a_version_that_is_replaced_under_its_number_is_loaded_again(serve, base_path, write_probe, tmp_path):
-    flags = ("--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0", "--notrial_load")
+    flags = ("--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0")
     caller = Caller(serve(base_path, "--model_name=probe", *flags).address)
     (base_path / "1" / "saved_model.pb").write_bytes(b"no graph")
     caller.wait_for_error(1)

@@ -82,7 +82,7 @@ def server(serve, probe_path, collector):
         environment.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
         flags = ["--model_name=probe", "--rest_api_port=-1", "--log_format=json", "--access_log_sampling_rate=1"]
-        fails_at_once = ["--model_roots=/", "--max_num_load_retries=0", "--notrial_load"]
+        fails_at_once = ["--model_roots=/", "--max_num_load_retries=0"]
         return serve(probe_path.parent, *flags, *fails_at_once)
 
 

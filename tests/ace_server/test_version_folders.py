@@ -55,7 +55,7 @@ def server(serve, tmp_path_factory, probe_path):
         shutil.copytree(probe_path, folder / name / "1")
         entries.append(f'config {{ name: "{name}" base_path: "{folder / name}" model_platform: "tensorflow" }}')
     (folder / "models.config").write_text(f"model_config_list {{ {' '.join(entries)} }}")
-    flags = ("--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0", "--notrial_load", "--rest_api_port=-1")
+    flags = ("--file_system_poll_wait_seconds=0.1", "--max_num_load_retries=0", "--rest_api_port=-1")
     server = serve(None, f"--model_config_file={folder / 'models.config'}", *flags)
     server.folder = folder
     return server
