@@ -53,7 +53,6 @@ def bring(site: Site, after: Served) -> None:
             site.file.write(config)
             site.fleet.bring(config, site.load_timeout_s)
     except (NotServed, Unreachable) as error:
-        _undo(site, original)
         raise type(error)(f"{error}\n{_undo(site, original)}") from error
 
 
