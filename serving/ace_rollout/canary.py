@@ -11,6 +11,7 @@ from . import wishes
 from .config_file import CANARY, Served
 from .errors import NotServed, Refused, RolledBack, Unreachable
 from .gates import SEQUENTIAL, Asked, Finding, judge
+from .history import WATCHED
 from .journal import Operation
 from .probing import Evidence, Prober, probe_images
 from .rollout import Rollout
@@ -18,6 +19,8 @@ from .switching import carry_out, promotion, return_to
 from .versions import manifest, verified
 
 NAME: Final = "canary"
+_WATCHED: Final = 12  # times a step that the history is told what is seen, for its drawing
+_WATCHED_S: Final = 1.0  # and no more often than that
 
 
 def planned(rollout: Rollout, version: int, steps: Sequence[float], hold_s: float, why: str) -> Operation:
@@ -98,6 +101,7 @@ class Canary:
         for _ in prober.images:
             self._ask(prober, only=SEQUENTIAL)
         findings = self._judge()
+        self._keep(WATCHED, findings)
         self._stop_where_failed(findings)
         for finding in findings:
             self._say(str(finding))
@@ -111,19 +115,26 @@ class Canary:
     def _hold(self, prober: Prober, hold_s: float) -> None:
         """So long, and until gates have seen enough and all servers answer, and while somebody wishes a pause.
 
-        What the gates say at its end is kept in the history.
+        What the gates say is kept in the history a few times, and at its end.
         """
-        pause_s, end_s = 1 / self._probes.per_s, time.monotonic() + hold_s
+        pause_s, start_s = 1 / self._probes.per_s, time.monotonic()
+        end_s, watched_s = start_s + hold_s, start_s
         while True:
             next_s = time.monotonic() + pause_s
             findings = self._ask(prober)
+            if next_s < end_s and next_s - watched_s >= max(hold_s / _WATCHED, _WATCHED_S):
+                watched_s = next_s
+                self._keep(WATCHED, findings)
             waiting = [each for each in findings if each.passed is None and each.gate in SEQUENTIAL]
             if time.monotonic() >= end_s and not waiting and not self._paused() and self._all_answer():
-                evidence = [asdict(finding) for finding in findings]
-                share = self._rollout.weights.get(CANARY, 0.0)
-                self._rollout.history.add("canary held", self._operation.version, share=share, evidence=evidence)
+                self._keep("canary held", findings)
                 return
             time.sleep(max(0.0, next_s - time.monotonic()))
+
+    def _keep(self, what: str, findings: Sequence[Finding]) -> None:
+        """The history has what was seen, at which share."""
+        evidence, share = [asdict(finding) for finding in findings], self._rollout.weights.get(CANARY, 0.0)
+        self._rollout.history.add(what, self._operation.version, share=share, evidence=evidence)
 
     def _ask(self, prober: Prober, only: Sequence[str] = ()) -> list[Finding]:
         wish = wishes.read(self._rollout.wish)

@@ -13,6 +13,8 @@ from .who import who
 NAME: Final = "rollout-history.jsonl"  # no number: servers pass it over
 PROMOTED = "promoted"
 ROLLED_BACK = "rolled back"
+TAKEN_BACK = "canary taken back"
+WATCHED = "canary watched"
 
 
 class History:
@@ -27,7 +29,7 @@ class History:
         Raises:
             SettingsError: it cannot be written.
         """
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         entry = {"at": now, "who": who(), "what": what, "version": version, "why": why, **facts}
         try:
             with self.path.open("a+b") as file:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from .config_file import CANARY, STABLE, Served
 from .errors import NotServed, Refused, Unreachable
-from .history import PROMOTED, ROLLED_BACK
+from .history import PROMOTED, ROLLED_BACK, TAKEN_BACK
 from .journal import Operation
 from .rollout import Rollout
 from .versions import verified
@@ -79,7 +79,7 @@ def return_to(rollout: Rollout, version: int | None, why: str = "") -> Plan:
             f"{rollout.history.path} names no version before this one. Say which: ace-rollout rollback --to 3."
         )
     rollout.path(number)
-    what = "canary taken back" if number == before.stable and on_trial else ROLLED_BACK
+    what = TAKEN_BACK if number == before.stable and on_trial else ROLLED_BACK
     after = _all_on(number, before, [])
     operation = Operation("rollback", number, why)
     return Plan(operation, what, before, after, rollout.weights, rollout.split(0), weights_first=True)
