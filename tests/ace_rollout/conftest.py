@@ -29,21 +29,36 @@ class Kind:
     """What a detector that only hashes its images does wrong."""
 
     shift: float = 0.0  # added to prob_fake
+    sharpness: float = 1.0  # of which the logit is so many times the good one's
     fails: float = 0.0  # share of the requests that fail
     slow_s: float = 0.0  # for each request
+    by_design: bool = False  # it is what the exporter was given: the golden answers are its own
+
+    def prob_fake(self, score: float) -> float:
+        """What it says of an image that the good one gives this score."""
+        odds = (score / (1 - score)) ** self.sharpness
+        return min(odds / (1 + odds) + self.shift, 1.0)
 
 
 KINDS = {
     "good": Kind(),
     "shifted": Kind(shift=0.3),
     "failing": Kind(fails=0.25),
+    "seldom failing": Kind(fails=0.05),
     "slow": Kind(slow_s=0.06),
+    "trained on other pixels": Kind(shift=0.3, by_design=True),
+    "calibrated differently": Kind(sharpness=0.5, by_design=True),
+    "of one class": Kind(sharpness=0.0, shift=0.45, by_design=True),
 }
+_SCORES = 1000
 
 
 def write_version(folder: Path, kind: Kind) -> Path:
     """A SavedModel with a detector's `serving_default` over any bytes, whose prob_fake is a hash of them."""
     import tensorflow as tf
+
+    answers = [kind.prob_fake((bucket + 0.5) / _SCORES) for bucket in range(_SCORES)]
+    golden = [(kind if kind.by_design else Kind()).prob_fake((bucket + 0.5) / _SCORES) for bucket in range(_SCORES)]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(image_bytes):
@@ -51,20 +66,19 @@ def write_version(folder: Path, kind: Kind) -> Path:
         now_s = tf.while_loop(lambda now_s: now_s < end_s, lambda now_s: [tf.timestamp()], [tf.timestamp()])
         lucky = tf.debugging.Assert(tf.random.uniform([]) >= kind.fails, ["bad luck"])
         with tf.control_dependencies([*now_s, lucky]):
-            score = tf.cast(tf.strings.to_hash_bucket_fast(image_bytes, 1000), tf.float32) / 1000
-        prob_fake = tf.clip_by_value(score + kind.shift, 0.0, 1.0)
+            prob_fake = tf.gather(answers, tf.strings.to_hash_bucket_fast(image_bytes, _SCORES))
         label = tf.where(prob_fake >= 0.5, "fake", "real")
-        return {"prob_fake": prob_fake, "label": label, "error": tf.fill(tf.shape(score), "")}
+        return {"prob_fake": prob_fake, "label": label, "error": tf.fill(tf.shape(prob_fake), "")}
 
     module = tf.Module()
     module.serve = serve
     tf.saved_model.save(module, str(folder), signatures={"serving_default": serve})
-    _write_manifest(folder, lambda name: int(tf.strings.to_hash_bucket_fast(name, 1000)) / 1000)
+    _write_manifest(folder, lambda name: golden[int(tf.strings.to_hash_bucket_fast(name, _SCORES))])
     return folder
 
 
 def _write_manifest(folder: Path, prob_fake: Callable[[str], float]) -> None:
-    """As ace-export's, with the good detector's answers: a detector that was exported right gives them."""
+    """As ace-export's, with the answers that a detector gives that was exported right."""
     golden = {}
     (folder / "assets.extra/golden").mkdir(parents=True)
     for name in ("a", "b", "c"):
@@ -112,6 +126,7 @@ class Site:
     root: Path
     kinds: dict[str, Path]
     servers: list[str] = field(default_factory=list)
+    canaries: list[str] = field(default_factory=list)  # of a group of their own
 
     @property
     def model(self) -> str:

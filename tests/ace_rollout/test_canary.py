@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,8 @@ def entries(site) -> list[dict]:
 
 
 def acts(site) -> list[tuple]:
-    return [(entry["what"], entry.get("share")) for entry in entries(site)]
+    """What was done, at which share, without what was only seen."""
+    return [(each["what"], each.get("share")) for each in entries(site) if each["what"] != "canary watched"]
 
 
 class Callers:
@@ -102,7 +104,16 @@ def test_a_good_canary_is_promoted_by_itself_and_no_call_is_lost(trial):
 
 
 @pytest.mark.parametrize(
-    ("kind", "gate"), [("shifted", "golden"), ("failing", "errors"), ("slow", "latency"), ("broken", "loads")]
+    ("kind", "gate"),
+    [
+        ("shifted", "golden"),
+        ("failing", "errors"),
+        ("slow", "latency"),
+        ("broken", "loads"),
+        ("trained on other pixels", "changed_labels"),
+        ("calibrated differently", "drift"),
+        ("of one class", "drift"),
+    ],
 )
 def test_a_bad_canary_is_taken_back_before_any_caller_meets_it(kind, gate, trial, capsys):
     trial.put(2, kind)
@@ -114,9 +125,47 @@ def test_a_bad_canary_is_taken_back_before_any_caller_meets_it(kind, gate, trial
     last = entries(trial)[-1]
     assert last["what"] == "canary taken back"
     assert gate in {finding["gate"] for finding in last["evidence"]}
+    if gate in ("changed_labels", "drift"):
+        assert {"errors", "p99"} <= {finding["gate"] for finding in entries(trial)[-2]["evidence"]}  # for its drawing
     assert not any(what == "canary step" for what, _ in acts(trial))
     assert trial.run("status", "--json") == 0
     assert json.loads(capsys.readouterr().out)["notes"] == []
+
+
+def test_a_canary_that_fails_one_call_in_twenty_is_taken_back_within_its_first_steps(trial):
+    """Of 200 pairs a second some 250 are needed: before the calls are split, or at the first or second share."""
+    trial.put(2, "seldom failing")
+
+    with Callers(trial) as callers:
+        assert trial.run("canary", "2", "--steps", "1,5,25,50,100", "--hold", "3s") == 3
+
+    assert trial.weights == {"stable": 100}
+    assert {finding["gate"] for finding in entries(trial)[-1]["evidence"]} == {"errors"}
+    assert {share for what, share in acts(trial) if what == "canary step"} <= {1.0, 5.0}
+    assert callers.versions.count(2) <= 0.1 * len(callers.versions)
+
+
+@pytest.mark.slow
+def test_a_canary_that_crashes_whoever_loads_it_is_taken_back_and_the_server_answers_on(trial, serve, start):
+    """A server of this test's own, which tries versions in a child: that is killed, as by a bug in its graph."""
+    server = serve(None, f"--model_config_file={trial.config}", "--load_retry_interval_micros=200000")
+    trial.servers[:] = [server.address]
+    trial.write_settings(QUICK)
+    trial.put(2)
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+
+    with Callers(trial) as callers:
+        process = start("canary", "2", "--steps", "10,100", "--hold", "0s")
+        while process.poll() is None:
+            for child in children.read_text().split():
+                os.kill(int(child), signal.SIGSEGV)
+            time.sleep(0.02)
+
+    assert process.returncode == 3
+    assert "SIGSEGV" in process.stderr.read()
+    assert [finding["gate"] for finding in entries(trial)[-1]["evidence"]] == ["loads"]
+    assert callers.errors == []
+    assert set(callers.versions) == {1}
 
 
 def test_a_canary_that_turns_bad_is_taken_back_calls_first(trial, capsys, start):

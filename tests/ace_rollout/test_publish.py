@@ -78,6 +78,30 @@ def test_a_full_disk_leaves_nothing_behind(offline):
     assert listed(offline) == ["1"]
 
 
+# Runs the command line in a process in which a file of the source changes as the copy begins.
+CHANGED_WHILE_COPIED = """
+import sys
+file = sys.argv.pop(1)
+def hook(event, _):
+    if event == "shutil.copytree":
+        open(file, "w").write("other")
+sys.addaudithook(hook)
+from ace_rollout.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_a_version_that_changed_while_it_was_copied_does_not_appear(offline, tmp_path_factory):
+    source = shutil.copytree(offline.kinds["good"], tmp_path_factory.mktemp("source") / "1")
+    words = [source / "assets.extra/golden/a", "publish", source, "--config", offline.root / "rollout.toml"]
+
+    done = subprocess.run([sys.executable, "-c", CHANGED_WHILE_COPIED, *words], capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "golden/a is changed" in done.stderr
+    assert listed(offline) == ["1"]
+
+
 def test_what_a_killed_publication_left_is_removed_by_the_next(offline):
     (offline.folder / ".publishing-abc/version").mkdir(parents=True)
 
