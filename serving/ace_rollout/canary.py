@@ -29,7 +29,7 @@ def planned(rollout: Rollout, version: int, steps: Sequence[float], hold_s: floa
     Raises:
         Refused: there is no such version, none is stable yet, or something else is under way.
     """
-    served, under_way = rollout.config().served, rollout.journal.read()
+    served, under_way = rollout.served(), rollout.journal.read()
     if under_way and (under_way.name, under_way.version) == (NAME, version):
         return under_way
     if under_way:
@@ -68,7 +68,7 @@ class Canary:
         wishes.clear(self._rollout.wish)  # of a canary that has ended
         self._load()
         steps = self._operation.settings["steps"]
-        with closing(Prober(self._rollout.fleet.servers, self._asked.images, self._probes)) as prober:
+        with closing(Prober(self._rollout.pairs, self._asked.images, self._probes)) as prober:
             self._compare(prober)
             for share in steps[self._operation.step :]:
                 self._take(share)
@@ -83,7 +83,7 @@ class Canary:
 
     def _load(self) -> None:
         """The version is loaded everywhere and bears its label, and no call goes to it before that."""
-        version, before = self._operation.version, self._rollout.config().served
+        version, before = self._operation.version, self._rollout.served()
         sha256 = verified(self._rollout.path(version))
         self._rollout.journal.write(self._operation)
         if before.labels.get(CANARY) != version:
@@ -170,7 +170,7 @@ class Canary:
         """Calls first, label second. Raises RolledBack."""
         self._rollout.route_back()  # before anything that could fail
         why = "; ".join(map(str, findings))
-        plan = return_to(self._rollout, self._rollout.config().served.stable, why)
+        plan = return_to(self._rollout, self._rollout.served().stable, why)
         evidence = [asdict(finding) for finding in findings]
         carry_out(self._rollout, plan, evidence=evidence, taken_back=self._operation.version)
         wishes.clear(self._rollout.wish)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -29,11 +29,12 @@ class Fleet:
         for server in self.servers:
             server.close()
 
-    def ask(self, question: Callable[[Server], _T]) -> dict[str, _T]:
-        """The answers by address, of those that answer; the others are in `unreachable`."""
+    def ask(self, question: Callable[[Server], _T], of: Collection[str] = ()) -> dict[str, _T]:
+        """The answers by address, of all servers or these, that answer; the others are in `unreachable`."""
         found: dict[str, _T] = {}
-        with ThreadPoolExecutor(len(self.servers)) as pool:
-            answers = {server.address: pool.submit(question, server) for server in self.servers}
+        asked = [server for server in self.servers if not of or server.address in of]
+        with ThreadPoolExecutor(len(asked)) as pool:
+            answers = {server.address: pool.submit(question, server) for server in asked}
         for address, answer in answers.items():
             try:
                 found[address] = answer.result()
@@ -42,9 +43,9 @@ class Fleet:
                 self.unreachable[address] = str(error)
         return found
 
-    def available(self) -> set[int]:
-        """The versions that any server answers with."""
-        return set().union(*self.ask(Server.available).values())
+    def available(self, of: Collection[str] = ()) -> set[int]:
+        """The versions that any server, or any of these, answers with."""
+        return set().union(*self.ask(Server.available, of).values())
 
     def check(self) -> None:
         """Every server answers, or those that do not may be left out.
@@ -54,8 +55,8 @@ class Fleet:
         """
         self._judge(self.ask(Server.available))
 
-    def bring(self, config: Config, timeout_s: float) -> None:
-        """Every server serves what the config says.
+    def bring(self, config: Config, timeout_s: float, of: Collection[str] = ()) -> None:
+        """Every server, or every one of these, serves what the config says.
 
         Raises:
             NotServed: one refuses or does not load what it should; the message says which, and why.
@@ -70,7 +71,7 @@ class Fleet:
                 return str(error)
             return None
 
-        answers = self.ask(tried)
+        answers = self.ask(tried, of)
         if failures := [failure for failure in answers.values() if failure]:
             raise NotServed("\n".join(failures))
         self._judge(answers)

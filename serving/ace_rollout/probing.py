@@ -90,31 +90,34 @@ class Evidence:
 
 
 class Prober:
-    """Asks each server in turn, one image after another."""
+    """Asks each pair of servers in turn, or one server of each, one image after another."""
 
-    def __init__(self, servers: Sequence[Server], images: Sequence[Image], probes: Probes) -> None:
+    def __init__(self, pairs: Sequence[tuple[Server, Server]], images: Sequence[Image], probes: Probes) -> None:
         self.images = images
         options = Options(max_attempts=1)  # a call that fails is what is looked for
-        self._asked_at = [(server, server.probing(probes.deadline_s, options)) for server in servers]
+        self._servers = pairs
+        self._detectors = {
+            server: server.probing(probes.deadline_s, options) for server in {each for pair in pairs for each in pair}
+        }
         self._asked = 0
-        for _ in servers:
+        for _ in pairs:
             self.pair()  # which takes longer, as it connects
 
     def close(self) -> None:
         """Gives the connections back."""
-        for _, detector in self._asked_at:
+        for detector in self._detectors.values():
             detector.close()
 
     def pair(self) -> Pair | None:
         """The next image at the next server; None where that has begun anew and is still loading what it serves."""
         image = self.images[self._asked % len(self.images)]
-        server, detector = self._asked_at[self._asked % len(self._asked_at)]
+        servers = dict(zip((STABLE, CANARY), self._servers[self._asked % len(self._servers)], strict=True))
         self._asked += 1
         labels = random.sample((STABLE, CANARY), 2)  # the second finds caches warm: each is it half of the time
-        replies = {label: _ask(detector, image, label) for label in labels}
+        replies = {label: _ask(self._detectors[servers[label]], image, label) for label in labels}
         pair = Pair(image.name, replies[STABLE], replies[CANARY])
         one_failed = (pair.stable.verdict is None) != (pair.canary.verdict is None)
-        return None if one_failed and server.is_loading() else pair
+        return None if one_failed and any(server.is_loading() for server in servers.values()) else pair
 
 
 def p99_s(seconds: Collection[float]) -> float:

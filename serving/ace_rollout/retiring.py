@@ -29,18 +29,18 @@ def retire(rollout: Rollout, going: list[int], why: str) -> None:
 
 def _reasons(rollout: Rollout) -> dict[int, str]:
     """Why versions stay; the weightiest reason of each."""
-    config = rollout.config()
-    served, under_way = config.served, rollout.journal.read()
+    served, under_way = rollout.served(), rollout.journal.read()
     on_servers = rollout.fleet.ask(lambda server: {each.version for each in server.statuses() if each.state != "END"})
     if rollout.fleet.unreachable:  # whatever the policy: what it serves is not known
         silent = "; ".join(rollout.fleet.unreachable.values())
         raise Unreachable(f"{silent}. What it serves is not known, and nothing was deleted. Start it first.")
+    sharing = set().union(*(group.file.read().sharing_folder() for group in rollout.groups))
     good = rollout.history.good_before(served.stable)
     return {
         **({good: "the one to roll back to"} if good else {}),
         **({under_way.version: f"`{under_way}` is under way"} if under_way else {}),
         **{version: f"served by {address}" for address, found in on_servers.items() for version in found},
-        **dict.fromkeys(config.sharing_folder(), "served as another model"),
+        **dict.fromkeys(sharing, "served as another model"),
         **dict.fromkeys(served.versions, f"in {rollout.file.path}"),
         **{version: f"labelled {label}" for label, version in sorted(served.labels.items(), reverse=True)},
     }

@@ -1,20 +1,21 @@
 """Everything that a command works with: files, servers, history, and what is under way."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ace_client import Security
 
 from . import routing_file
-from .bringing import Site, bring
-from .config_file import CANARY, STABLE, Config, ConfigFile, Served
+from .bringing import Group, Site, bring
+from .config_file import CANARY, STABLE, ConfigFile, Served
 from .errors import Refused, SettingsError
 from .fleet import Fleet
 from .history import History
 from .journal import Journal
 from .lock import holder, locked
+from .proxies import tell
 from .servers import Server, Target
 from .settings import Settings
 from .versions import versions
@@ -25,11 +26,24 @@ class Rollout:
     """A model, and what belongs to it."""
 
     settings: Settings
-    file: ConfigFile
+    groups: Sequence[Group]
     fleet: Fleet
     folder: Path
     history: History
     journal: Journal
+
+    @property
+    def file(self) -> ConfigFile:
+        """models.config; of the stable servers, where there are two groups."""
+        return self.groups[0].file
+
+    @property
+    def pairs(self) -> list[tuple[Server, Server]]:
+        """Where the stable version and the canary are asked, to be compared: at one server, or one of each group."""
+        of_groups = [[each for each in self.fleet.servers if each.address in group.addresses] for group in self.groups]
+        stable, canary = of_groups[0], of_groups[-1]
+        count = max(len(stable), len(canary))
+        return [(stable[number % len(stable)], canary[number % len(canary)]) for number in range(count)]
 
     @property
     def weights(self) -> dict[str, float]:
@@ -43,8 +57,14 @@ class Rollout:
         return {**{label: weight for label, weight in ours.items() if weight}, **others}
 
     def route(self, weights: Mapping[str, float]) -> None:
-        """Clients split their calls so, within a second."""
+        """Clients split their calls so, within a second, and proxies likewise.
+
+        Raises:
+            SettingsError: a file cannot be written, or a proxy not be told; the others have been.
+        """
         routing_file.write(self.settings.routing, weights)
+        stable, canary = (weights.get(label, 0.0) for label in (STABLE, CANARY))
+        tell(self.settings.proxies, 100 * canary / (stable + canary))
 
     def route_back(self) -> None:
         """Calls go to the stable version, whatever the file said."""
@@ -54,13 +74,16 @@ class Rollout:
             weights = {STABLE: 100}
         self.route(weights)
 
-    def config(self) -> Config:
-        """What models.config says now."""
-        return self.file.read()
+    def served(self) -> Served:
+        """Which versions are served and labelled now, by models.config; the canary's by its group's, if it has one."""
+        found = [group.file.read().served for group in self.groups]
+        named = tuple(version for served in found for version in served.versions)
+        labels = {**found[0].labels, **{label: at for label, at in found[-1].labels.items() if label == CANARY}}
+        return Served(named if all(served.versions for served in found) else (), labels)
 
     def bring(self, served: Served) -> None:
         """models.config says this, and the servers do it; see `bringing.bring`."""
-        bring(Site(self.file, self.fleet, self.folder, self.settings.load_timeout_s), served)
+        bring(Site(self.groups, self.fleet, self.folder, self.settings.load_timeout_s), served)
 
     def path(self, version: int) -> Path:
         """The folder of a version.
@@ -106,6 +129,10 @@ def opened(settings: Settings, security: Security | None, *, go_on: bool = False
     file = ConfigFile(settings.config, settings.model)
     folder = settings.folder or Path(file.read().entry.base_path)
     journal = Journal(settings.config.with_name(f"{settings.config.name}.{settings.model}.journal"))
-    servers = [Server(Target(address, settings.model, security)) for address in settings.servers]
+    groups = [Group(file, settings.servers)]
+    if settings.canary_servers:
+        canaries = Group(ConfigFile(settings.canary_config, settings.model), settings.canary_servers, CANARY)
+        groups = [replace(groups[0], label=STABLE), canaries]
+    servers = [Server(Target(address, settings.model, security)) for group in groups for address in group.addresses]
     with Fleet(servers, go_on=go_on) as fleet:
-        yield Rollout(settings, file, fleet, folder, History(folder), journal)
+        yield Rollout(settings, groups, fleet, folder, History(folder), journal)

@@ -19,6 +19,7 @@ from ace_client.contract import MODEL_NAME
 
 from .errors import SettingsError
 from .policy import Gates, Probes
+from .proxies import Envoy, GatewayApi, HAProxy, Proxy
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,16 +41,27 @@ class Settings:
 
     servers: tuple[str, ...]
     config: Path = Path("models.config")
+    canary_servers: tuple[str, ...] = ()  # behind a proxy: a group that serves the canary alone, as `servers` do stable
+    canary_config: Path = Path("canary.config")  # theirs
     routing: Path = Path("routing.json")
     model: str = MODEL_NAME
     folder: Path | None = None  # of the versions, where this machine finds it elsewhere than the servers' base_path
     load_timeout_s: float = 300.0
     probes: Probes = field(default_factory=Probes)
     gates: Gates = field(default_factory=Gates)
+    envoy: Envoy | None = None
+    haproxy: HAProxy | None = None
+    gateway_api: GatewayApi | None = None
+
+    @property
+    def proxies(self) -> list[Proxy]:
+        """Whom to tell how calls are split, beside the clients that read the routing file."""
+        return [proxy for proxy in (self.envoy, self.haproxy, self.gateway_api) if proxy]
 
     def __post_init__(self) -> None:
-        if not self.servers or len(set(self.servers)) < len(self.servers):
-            raise ValueError(f"servers is {list(self.servers)}: name each server once, as host:port")
+        every = (*self.servers, *self.canary_servers)
+        if not self.servers or len(set(every)) < len(every):
+            raise ValueError(f"servers is {list(every)}: name each server once, as host:port")
         if not self.load_timeout_s > 0:
             raise ValueError(f"load_timeout_s is {self.load_timeout_s}: give more than 0")
 
@@ -89,11 +101,13 @@ def _filled(kind: type[_T], table: _Table, folder: Path, where: str) -> _T:
 
 
 def _value(kind: Any, value: Any, folder: Path, where: str) -> Any:
+    if type(None) in typing.get_args(kind):
+        [kind] = set(typing.get_args(kind)) - {type(None)}
     if is_dataclass(kind):
         return _filled(kind, _checked(dict, value, where, "a table"), folder, f"{where}.")  # type: ignore[arg-type]
     if kind == tuple[str, ...]:
         return tuple(_checked(str, each, where, "a list of texts") for each in _checked(list, value, where, "a list"))
-    if Path in (kind, *typing.get_args(kind)):
+    if kind is Path:
         return folder / _checked(str, value, where, "a path")
     if kind is float:
         return float(_checked((int, float), value, where, "a number"))

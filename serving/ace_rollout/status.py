@@ -6,7 +6,7 @@ from typing import Any
 
 from ace_client import VersionStatus
 
-from .config_file import CANARY, STABLE
+from .config_file import CANARY, STABLE, Served
 from .rollout import Rollout
 from .versions import versions
 
@@ -30,7 +30,7 @@ def status(rollout: Rollout) -> dict[str, Any]:
     Raises:
         SettingsError: a file cannot be read.
     """
-    served = rollout.config().served
+    served = rollout.served()
     asked = sorted({*served.labels, STABLE, CANARY})
     seen = rollout.fleet.ask(
         lambda server: _Seen(server.statuses(), {label: server.labelled(label) for label in asked})
@@ -53,7 +53,7 @@ def status(rollout: Rollout) -> dict[str, Any]:
         "under_way": str(under_way) if under_way else None,
         "held_by": holder,
         "paused": rollout.wish.exists(),
-        "notes": [*_notes(rollout, seen, dict(served.labels)), *_unattended(rollout)],
+        "notes": [*_notes(rollout, seen, served), *_unattended(rollout)],
     }
 
 
@@ -82,14 +82,16 @@ def _state(version: int, seen: _Seen) -> str | None:
     return f"{found.state}: {found.error}" if found.error else found.state
 
 
-def _notes(rollout: Rollout, seen: dict[str, _Seen], labels: dict[str, int]) -> Iterator[str]:
+def _notes(rollout: Rollout, seen: dict[str, _Seen], served: Served) -> Iterator[str]:
     for address, reason in rollout.fleet.unreachable.items():
         yield f"{address} does not answer: {reason}"
-    for address, each in seen.items():
-        for label, found in each.labels.items():
-            if found != labels.get(label):
-                yield f"{address} has the label {label} on {found}, and {rollout.file.path} on {labels.get(label)}"
-    for label in rollout.weights.keys() - labels.keys():
+    for group in rollout.groups:
+        labels = group.file.read().served.labels
+        for address in seen.keys() & {*group.addresses}:
+            for label, found in seen[address].labels.items():
+                if found != labels.get(label):
+                    yield f"{address} has the label {label} on {found}, and {group.file.path} on {labels.get(label)}"
+    for label in rollout.weights.keys() - served.labels.keys():
         yield f"{rollout.settings.routing} sends calls to the label {label}, which {rollout.file.path} does not have"
 
 

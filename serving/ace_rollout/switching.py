@@ -49,7 +49,7 @@ def promotion(rollout: Rollout, version: int | None, why: str = "") -> Plan:
     Raises:
         Refused: there is no such version, or another one's canary is under way.
     """
-    before = rollout.config().served
+    before = rollout.served()
     number = version or before.canary
     if number is None:
         raise Refused("There is no canary to promote. Name the version: ace-rollout promote 3.")
@@ -58,7 +58,7 @@ def promotion(rollout: Rollout, version: int | None, why: str = "") -> Plan:
         raise Refused(f"A canary of version {under_way.version} is under way. End it first: ace-rollout rollback.")
     rollout.path(number)
     previous = before.stable if before.stable != number else rollout.history.good_before(number)
-    kept = [previous] if previous in before.versions else []
+    kept = [previous] if previous in before.versions and not rollout.settings.canary_servers else []
     after = _all_on(number, before, kept)
     operation = Operation("promote", number, why)
     return Plan(operation, PROMOTED, before, after, rollout.weights, rollout.split(0), weights_first=False)
@@ -70,7 +70,7 @@ def return_to(rollout: Rollout, version: int | None, why: str = "") -> Plan:
     Raises:
         Refused: there is nothing to go back to.
     """
-    before = rollout.config().served
+    before = rollout.served()
     under_way = rollout.journal.read()
     on_trial = before.canary is not None or (under_way is not None and under_way.name == "canary")
     number = version or (before.stable if on_trial else rollout.history.good_before(before.stable))

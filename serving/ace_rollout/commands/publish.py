@@ -38,7 +38,7 @@ def _publish(options: argparse.Namespace) -> Answer:
 
 
 def _refuse_where_it_would_be_served(rollout: Rollout) -> None:
-    if versions(rollout.folder) and not rollout.config().served.versions:
+    if versions(rollout.folder) and not rollout.served().versions:
         raise Refused(
             f"{rollout.file.path} leaves the version to the servers, and they would serve this one to all callers at "
             "once. Name the one that is to go on first, as in `ace-rollout promote 1`."
