@@ -3,13 +3,13 @@
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from typing import Final
 
 from . import wishes
 from .config_file import CANARY, Served
-from .errors import NotServed, Refused, RolledBack, Unreachable
+from .errors import NotServed, Refused, RolledBack, SettingsError, Unreachable
 from .gates import SEQUENTIAL, Asked, Finding, judge
 from .history import WATCHED
 from .journal import Operation
@@ -168,7 +168,8 @@ class Canary:
 
     def _take_back(self, *findings: Finding) -> None:
         """Calls first, label second. Raises RolledBack."""
-        self._rollout.route_back()  # before anything that could fail
+        with suppress(SettingsError):  # `carry_out` tries again, and says so
+            self._rollout.route_back()  # before anything that could fail
         why = "; ".join(map(str, findings))
         plan = return_to(self._rollout, self._rollout.served().stable, why)
         evidence = [asdict(finding) for finding in findings]

@@ -1,11 +1,12 @@
 """Making a version the stable one, or going back to one: planned first, so that it can be shown, then carried out."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .config_file import CANARY, STABLE, Served
-from .errors import NotServed, Refused, Unreachable
+from .errors import NotServed, Refused, SettingsError, Unreachable
 from .history import PROMOTED, ROLLED_BACK, TAKEN_BACK
 from .journal import Operation
 from .rollout import Rollout
@@ -90,11 +91,13 @@ def carry_out(rollout: Rollout, plan: Plan, **facts: Any) -> None:
 
     Raises:
         NotServed, Unreachable: a server did not get there; all is as before but for weights that have gone back.
+        SettingsError: a file cannot be written, or a proxy not be told its weights; the servers serve it.
     """
     earlier = rollout.journal.read()
     operation = plan.operation
     if plan.weights_first:
-        rollout.route(plan.weights)
+        with contextlib.suppress(SettingsError):  # a proxy that is away keeps no server from going back: told below
+            rollout.route(plan.weights)
         rollout.fleet.go_on = True  # a server that is away keeps none of the others from going back
     else:
         facts["sha256"] = verified(rollout.path(operation.version))  # on the way back there is no time for it

@@ -232,6 +232,24 @@ def test_a_bad_canary_of_a_group_is_taken_back_and_never_weighed(two_groups):
     assert told_weights(two_groups) == [10000, 0]
 
 
+def test_a_proxy_that_is_away_keeps_no_server_from_going_back(two_groups, capsys):
+    two_groups.put(2)
+    settings = two_groups.root / "rollout.toml"
+    assert two_groups.run("canary", "2", "--steps", "10", "--hold", "0s") == 0
+    text = settings.read_text()
+    settings.write_text(f'{text}[haproxy]\nsocket = "none.sock"\n')
+
+    assert two_groups.run("rollback") == 1
+
+    assert "none.sock" in capsys.readouterr().err
+    assert unlabelled(two_groups) == [1, 1]
+    assert told_weights(two_groups) == [10000, 0]
+    settings.write_text(text)
+    assert two_groups.run("resume") == 0
+    assert two_groups.run("status", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["under_way"] is None
+
+
 def test_what_a_group_cannot_load_leaves_both_as_they_were(two_groups, capsys):
     two_groups.put(2, "broken")
     before = two_groups.config.read_text(), (two_groups.root / "canary.config").read_text()
