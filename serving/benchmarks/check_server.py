@@ -92,7 +92,9 @@ def rollout(asked: Asked) -> str:
     figures = asked.figures("rollout")
     if figures["errors"] or not figures["answered"]:
         raise CheckFailedError(f"of {figures['requests']} calls failed: {figures['errors']}")
-    return f"version {number} answers after {took_s:.1f} s; {figures['answered']} calls meanwhile, none failed"
+    if str(number) not in figures["versions"]:
+        raise CheckFailedError(f"version {number} took over after {took_s:.0f} s, after the load: raise --seconds")
+    return f"version {number} answers after {took_s:.1f} s; calls by version: {figures['versions']}, none failed"
 
 
 def capacity(asked: Asked) -> str:
