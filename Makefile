@@ -49,7 +49,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## faces → training → evaluation → export → server → detection → load test with a version swap, in runs/demo (9 to 10 minutes)
 	$(BIN)/python demo.py
 
-rollout-demo: $(STAMP) ## a good version promoted by itself and a bad one taken back by itself, under load, drawn, in runs/rollout-demo (5 minutes)
+rollout-demo: $(STAMP) ## a good version promoted by itself and a bad one taken back by itself, under load, drawn, in runs/rollout-demo (5 to 10 minutes)
 	$(BIN)/python rollout_demo.py
 
 test: $(STAMP) ## run all tests

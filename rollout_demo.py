@@ -25,7 +25,7 @@ from ace_client import AceError, Detector, Options
 RUNS = Path("runs/rollout-demo")
 FACES, FIT, EXPORTED, MODELS = (RUNS / name for name in ("faces", "fit", "exported", "models"))
 SETTINGS, CONFIG, ROUTING, PAGE = (
-    RUNS / name for name in ("rollout.toml", "models.config", "routing.json", "out.html")
+    RUNS / name for name in ("rollout.toml", "models.config", "routing.json", "history.html")
 )
 RATE_PER_S = 20.0
 STEADY_S = 20.0
