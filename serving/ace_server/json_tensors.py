@@ -16,7 +16,7 @@ import numpy as np
 from tensorflow.core.framework import types_pb2
 
 from .errors import InvalidArgument, Unimplemented
-from .tensors import Array
+from .tensors import MAX_RANK, Array
 
 _FLOATS: Final[dict[int, tuple[Any, int]]] = {  # dtype and the bits of its mantissa
     types_pb2.DT_FLOAT: (np.float32, 24),
@@ -43,7 +43,7 @@ def array_of(value: Any, dtype: int) -> Array:
     """A scalar or an evenly nested list as a tensor of a DataType.
 
     Raises:
-        InvalidArgument: it is nested unevenly, or an element is not of that type or would lose precision.
+        InvalidArgument: it is nested unevenly or too deeply, or an element is not of that type or would lose precision.
         Unimplemented: JSON has nothing for that type.
     """
     shape: list[int] = []
@@ -53,6 +53,8 @@ def array_of(value: Any, dtype: int) -> Array:
         if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
             raise _complaint_about_nesting(level, len(shape), size)
         shape.append(size)
+        if len(shape) > MAX_RANK:
+            raise InvalidArgument(f"JSON Value: lists of more than {MAX_RANK} levels are no tensor")
         level = list(chain.from_iterable(level))
     return _elements(level, dtype, rank=len(shape)).reshape(shape)
 

@@ -56,7 +56,7 @@ DTYPES = {np.dtype(layout.dtype): dtype for dtype, layout in _LAYOUTS.items()}
 _WIRE = {"half_val": np.int32, "int_val": np.int32}  # fields whose numbers are wider than what they carry
 _MAX_BYTES = 2**31 - 1  # what a message can carry at most
 MAX_REPEATED_BYTES = 64 * 2**20  # of a tensor that its message does not carry: a few bytes could ask for gigabytes
-_MAX_RANK = 64  # numpy's; TensorFlow's is 254
+MAX_RANK = 64  # numpy's; TensorFlow's is 254
 _STRING_BYTES = 24  # of one in a tensor of TensorFlow's, beside those that do not fit into it
 
 
@@ -75,7 +75,7 @@ def to_array(proto: tensor_pb2.TensorProto) -> Array:
         raise ValueError(f"dtype {proto.dtype} is not supported")
     layout = _LAYOUTS[proto.dtype]
     shape = [dim.size for dim in proto.tensor_shape.dim]
-    if len(shape) > _MAX_RANK:  # before the product, which of a million dimensions takes minutes
+    if len(shape) > MAX_RANK:  # before the product, which of a million dimensions takes minutes
         raise ValueError(f"a shape of {len(shape)} dimensions is not possible")
     size = math.prod(shape)
     if any(dim < 0 for dim in shape) or size * np.dtype(layout.dtype).itemsize > _MAX_BYTES:

@@ -87,7 +87,7 @@ def test_any_body_is_read_or_refused_within_memory_that_was_sent(memory_peak, bo
         ]
 
     assert max(map(len, complaints)) < 6000
-    assert peak.bytes < 2**20 + 300 * len(body)
+    assert peak.bytes < 2**21 + 300 * len(body)
 
 
 TYPES = [

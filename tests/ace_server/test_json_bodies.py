@@ -184,3 +184,10 @@ def test_refuses_outputs_that_are_no_rows(outputs, message):
         predict_body(outputs, as_rows=True)
 
     assert str(caught.value) == message
+
+
+def test_lists_of_more_levels_than_a_tensor_has_are_the_callers_mistake():
+    body = '{"instances": ' + "[" * 100 + "1" + "]" * 100 + "}"
+
+    with pytest.raises(InvalidArgument, match="more than 64 levels"):
+        read(body, ONE)
