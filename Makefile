@@ -52,8 +52,8 @@ demo: $(STAMP) ## faces → training → evaluation → export → server → de
 rollout-demo: $(STAMP) ## a good version promoted by itself and a bad one taken back by itself, under load, drawn, in runs/rollout-demo (5 to 10 minutes)
 	$(BIN)/python rollout_demo.py
 
-test: $(STAMP) ## run all tests
-	$(BIN)/pytest
+test: $(STAMP) ## run all tests, file by file on all processors (25 minutes on two)
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile
 
 test-ray: $(RAY)/.requirements ## run ace_server under Ray Serve on a cluster of two nodes, and kill one (5 minutes; an environment of its own)
 	$(RAY)/bin/pytest tests/ray_serve

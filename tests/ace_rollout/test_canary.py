@@ -148,7 +148,8 @@ def test_a_canary_that_fails_one_call_in_twenty_is_taken_back_within_its_first_s
 @pytest.mark.slow
 def test_a_canary_that_crashes_whoever_loads_it_is_taken_back_and_the_server_answers_on(trial, serve, start):
     """A server of this test's own, which tries versions in a child: that is killed, as by a bug in its graph."""
-    server = serve(None, f"--model_config_file={trial.config}", "--load_retry_interval_micros=200000")
+    flags = (f"--model_config_file={trial.config}", "--load_retry_interval_micros=200000", "--trial_load")
+    server = serve(None, *flags)
     trial.servers[:] = [server.address]
     trial.write_settings(QUICK)
     trial.put(2)

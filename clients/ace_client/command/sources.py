@@ -63,8 +63,8 @@ def names_in(stream: BinaryIO) -> Iterator[str]:
 
 def _some(stream: BinaryIO) -> bytes:
     """What there is to read, without waiting for more; empty at the end."""
-    read = getattr(stream, "read1", stream.read)
-    return read(_CHUNK_BYTES)
+    read_some = getattr(stream, "read1", None)
+    return read_some(_CHUNK_BYTES) if read_some else stream.read(_CHUNK_BYTES)
 
 
 def _named(name: str) -> Iterator[str]:
