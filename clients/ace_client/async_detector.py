@@ -47,6 +47,8 @@ class AsyncDetector(Client["_Method"]):
 
     async def close(self) -> None:
         """Gives the connection back. Calls in flight are cancelled, later ones are a ValueError."""
+        if self._shadow:
+            self._shadow.close()
         for channel in self._lines.close():
             await channel.close()
 
@@ -165,7 +167,11 @@ class AsyncDetector(Client["_Method"]):
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _verdicts(self, batch: Batch, spec: ModelSpec, timer: Timer) -> list[Verdict]:
-        return batch.merged(await self._answers(batch.images, batch.encode_s, spec, timer))
+        if self._shadow is None:
+            return batch.merged(await self._answers(batch.images, batch.encode_s, spec, timer))
+        with self._shadow.request(spec.version_label, batch.images) as request:
+            request.verdicts = await self._answers(batch.images, batch.encode_s, spec, timer)
+        return batch.merged(request.verdicts)
 
     async def _answers(self, images: list[bytes], encode_s: float, spec: ModelSpec, timer: Timer) -> list[Verdict]:
         if not images:

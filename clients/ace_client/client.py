@@ -3,7 +3,8 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
 
@@ -20,7 +21,11 @@ from .protos.serving_pb2 import ModelSpec
 from .retries import RetryBudget
 from .routing import Routing
 from .security import Credentials, Security
+from .shadow import Shadow
 from .splitting import Limits
+
+if TYPE_CHECKING:
+    from .detector import Detector
 
 POLL_S = 0.1
 """How often `wait_ready` asks."""
@@ -44,11 +49,13 @@ class Client(ABC, Generic[_Method]):
         options = options or Options()
         self._call = Call(model, address, positive(deadline_s))
         self._options = options
+        self._security = security
         self._credentials = Credentials(address, security)
         self._lines: Lines[_Method] = Lines(address, self._credentials, options, self._dial)
         self._terms = Terms(RetryBudget(), options.max_attempts, options.hooks)
         self._limits = Limits(options.max_batch)
         self._routing = Routing(options.routing_file) if options.routing_file else None
+        self._shadow = Shadow(self._routing, self._for_copies) if self._routing else None
         self._hedging = Hedging() if options.hedging else None
 
     @abstractmethod
@@ -62,6 +69,16 @@ class Client(ABC, Generic[_Method]):
         if self._routing and version is None and label is None and model == self._call.model:
             label = self._routing.label(key)
         return codec.model_spec(model, version=version, label=label)
+
+    def _for_copies(self) -> "Detector":
+        """A connection of its own for what is put to a candidate too: nobody who watches the callers' sees it."""
+        from .detector import Detector  # here, as that is a client
+
+        options = replace(self._options, routing_file=None, hedging=False, channels=1, hooks=())
+        call = self._call
+        return Detector(
+            call.address, model=call.model, deadline_s=call.deadline_s, security=self._security, options=options
+        )
 
     def _timer(self, deadline_s: float | None, model: str | None = None) -> Timer:
         call = self._call if model is None else Call(model, self._call.address, self._call.deadline_s)

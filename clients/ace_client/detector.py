@@ -60,6 +60,8 @@ class Detector(Client["_Method"]):
 
     def close(self) -> None:
         """Gives the connection back. Calls in flight are cancelled, later ones are a ValueError."""
+        if self._shadow:
+            self._shadow.close()
         for channel in self._lines.close():
             channel.close()
 
@@ -217,7 +219,11 @@ class Detector(Client["_Method"]):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _verdicts(self, batch: Batch, spec: ModelSpec, timer: Timer) -> list[Verdict]:
-        return batch.merged(self._answers(batch.images, batch.encode_s, spec, timer))
+        if self._shadow is None:
+            return batch.merged(self._answers(batch.images, batch.encode_s, spec, timer))
+        with self._shadow.request(spec.version_label, batch.images) as request:
+            request.verdicts = self._answers(batch.images, batch.encode_s, spec, timer)
+        return batch.merged(request.verdicts)
 
     def _answers(self, images: list[bytes], encode_s: float, spec: ModelSpec, timer: Timer) -> list[Verdict]:
         if not images:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ace_client.routing import read_weights
+from ace_client.routing import read_routes
 
 from .errors import SettingsError
 from .replaced_files import replace
@@ -17,7 +17,7 @@ def read(path: Path) -> dict[str, float]:
         SettingsError: it cannot be read, or is no routing file.
     """
     try:
-        return read_weights(path.read_bytes())
+        return dict(read_routes(path.read_bytes()).weights)
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from ace_client import Detector, Options, SetupError
-from ace_client.routing import choose, read_weights
+from ace_client.routing import choose, read_routes
 
 KEYS = [f"user-{number}" for number in range(4000)]
 
@@ -55,11 +55,14 @@ def test_a_canary_that_grows_keeps_the_keys_that_it_had():
         (b'{"weights": {"stable": true}}', "'stable' is True"),
         (b'{"weights": {"stable": NaN}}', "'stable' is nan"),
         (b'{"weights": {"": 1}}', "the label a name"),
+        (b'{"weights": {"stable": 1}, "shadow": {"label": "canary"}}', '"shadow" is'),
+        (b'{"weights": {"stable": 1}, "shadow": {"label": "canary", "share": 10, "answers": "a"}}', "from 0 to 1"),
+        (b'{"weights": {"stable": 1}, "shadow": {"label": "canary", "share": 0.1, "answers": 1}}', '"shadow" is'),
     ],
 )
 def test_what_is_no_routing_file_says_why(content, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        read_weights(content)
+        read_routes(content)
     (tmp_path / "routing.json").write_bytes(content)
     with pytest.raises(SetupError, match=message):
         Detector("127.0.0.1:1", options=Options(routing_file=tmp_path / "routing.json"))
