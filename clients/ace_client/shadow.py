@@ -199,7 +199,8 @@ def _line(copy: _Copy, answer: _Answer) -> bytes:
 
 
 def _facts(answer: _Answer) -> dict[str, Any]:
-    facts: dict[str, Any] = {"seconds": round(answer.seconds, 6), "error": _text(answer.error and str(answer.error))}
+    error = None if answer.error is None else _text(str(answer.error))
+    facts: dict[str, Any] = {"seconds": round(answer.seconds, 6), "error": error}
     if answer.error is None:
         facts["version"] = answer.verdicts[0].version
         facts["verdicts"] = [

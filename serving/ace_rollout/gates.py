@@ -120,18 +120,18 @@ def errors(policy: Errors, evidence: Evidence) -> Finding:
 
 def latency(policy: Latency, evidence: Evidence) -> Finding:
     """Fails where the canary takes over `factor` times as long in more than half of all pairs; see `sequential`."""
-    found = evidence_against(evidence.slower, evidence.pairs - evidence.slower)
-    figures = {"pairs": evidence.pairs, "slower": evidence.slower, "evidence": found, "of": 1 / policy.false_alarm}
-    return Finding("latency", _verdict(found < 1 / policy.false_alarm, evidence.pairs, policy.min_pairs), figures)
+    found = evidence_against(evidence.slower, evidence.answered - evidence.slower)
+    figures = {"pairs": evidence.answered, "slower": evidence.slower, "evidence": found, "of": 1 / policy.false_alarm}
+    return Finding("latency", _verdict(found < 1 / policy.false_alarm, evidence.answered, policy.min_pairs), figures)
 
 
 def tail(policy: Tail, evidence: Evidence) -> Finding:
     """Fails where calls are slower at the canary than `factor` times the stable p99 so far; see `sequential`."""
     if evidence.slow_s is None:
-        return Finding("p99", None, {"pairs": evidence.pairs, "needed": policy.min_pairs})
+        return Finding("p99", None, {"pairs": evidence.answered, "needed": policy.min_pairs})
     found = evidence_against(evidence.only_slow[CANARY], evidence.only_slow[STABLE])
     figures = {
-        "pairs": evidence.pairs,
+        "pairs": evidence.answered,
         "stable ms": 1000 * p99_s(evidence.seconds[STABLE]),
         "canary ms": 1000 * p99_s(evidence.seconds[CANARY]),
         "only canary slow": evidence.only_slow[CANARY],

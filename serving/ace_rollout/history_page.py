@@ -16,9 +16,9 @@ from .gates import Finding
 from .history import PROMOTED, ROLLED_BACK, TAKEN_BACK, WATCHED
 
 Entry: TypeAlias = Mapping[str, Any]
-_LOADED: Final = "canary loaded"
+_LOADED: Final = {"canary loaded", "shadow loaded"}
 _ENDS: Final = {PROMOTED, ROLLED_BACK, TAKEN_BACK}
-_FIGURES: Final = {WATCHED, "canary held"}  # entries that are there for their figures
+_FIGURES: Final = {WATCHED, "canary held", "shadow watched", "shadow held"}  # entries that are there for their figures
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def page(model: str, entries: Iterable[Entry]) -> str:
 def _trials(entries: Sequence[Entry]) -> Iterator[Trial]:
     begun: list[Entry] = []
     for entry in entries:
-        if entry["what"] == _LOADED and begun and entry["version"] != begun[0]["version"]:
+        if entry["what"] in _LOADED and begun and entry["version"] != begun[0]["version"]:
             yield Trial(begun[0]["version"], begun)
             begun = []
-        if begun or entry["what"] == _LOADED:
+        if begun or entry["what"] in _LOADED:
             begun.append(entry)
         if begun and entry["what"] in _ENDS:
             yield Trial(begun[0]["version"], begun)
@@ -97,7 +97,7 @@ def _charts(trial: Trial) -> list[Chart]:
 
 def _shares(trial: Trial) -> Iterator[tuple[float, float]]:
     for entry in trial.entries:
-        if entry["what"] in (ROLLED_BACK, TAKEN_BACK, _LOADED):
+        if entry["what"] in {ROLLED_BACK, TAKEN_BACK, *_LOADED}:
             yield trial.at_s(entry), 0.0
         elif entry["what"] == PROMOTED:
             yield trial.at_s(entry), 100.0

@@ -4,10 +4,13 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from . import replaced_files
 from .errors import SettingsError
+
+CANARY: Final = "canary"
+SHADOW: Final = "shadow"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class Operation:
     settings: dict[str, Any] = field(default_factory=dict)
     step: int = 0  # of a canary: how many steps have been passed
     began: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it is one of a version that may be taken back by itself."""
+        return self.name in (CANARY, SHADOW)
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"

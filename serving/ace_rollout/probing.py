@@ -34,16 +34,16 @@ class Image:
 class Reply:
     """What came of one question."""
 
-    verdict: Verdict | None  # None where the call failed
+    verdicts: Sequence[Verdict] | None  # one an image; None where the call failed
     error: str
     seconds: float
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One image, asked twice."""
+    """One request, asked twice."""
 
-    image: str
+    images: Sequence[str]
     stable: Reply
     canary: Reply
 
@@ -54,6 +54,7 @@ class Evidence:
 
     policy: Gates
     pairs: int = 0
+    answered: int = 0  # pairs that both answered, which alone are compared by their times
     failed: dict[str, int] = field(default_factory=lambda: {STABLE: 0, CANARY: 0})
     only_failed: dict[str, int] = field(default_factory=lambda: {STABLE: 0, CANARY: 0})  # and the other did not
     slower: int = 0  # pairs in which the canary took longer than it may
@@ -68,25 +69,31 @@ class Evidence:
         """One more pair."""
         self.pairs += 1
         replies = {STABLE: pair.stable, CANARY: pair.canary}
-        limit_s = self.slow_s
-        _count_one_sided(self.only_failed, {label: reply.verdict is None for label, reply in replies.items()})
-        _count_one_sided(
-            self.only_slow,
-            {label: limit_s is not None and reply.seconds > limit_s for label, reply in replies.items()},
-        )
-        self.slower += pair.canary.seconds > self.policy.latency.factor * pair.stable.seconds
-        for label, reply in replies.items():
-            self.failed[label] += reply.verdict is None
-            self.seconds[label].append(reply.seconds)
+        failed = {label: reply.verdicts is None for label, reply in replies.items()}
+        _count_one_sided(self.only_failed, failed)
+        for label in replies:
+            self.failed[label] += failed[label]
         self.last_error = pair.canary.error or self.last_error
-        if pair.stable.verdict and pair.canary.verdict:
-            self.answers[pair.image] = pair.stable.verdict, pair.canary.verdict
+        if pair.stable.verdicts and pair.canary.verdicts:
+            answers = zip(pair.stable.verdicts, pair.canary.verdicts, strict=True)
+            self.answers.update(zip(pair.images, answers, strict=True))
+            self._compare({label: reply.seconds for label, reply in replies.items()})
+
+    def _compare(self, seconds: Mapping[str, float]) -> None:
+        self.answered += 1
+        limit_s = self.slow_s
+        _count_one_sided(
+            self.only_slow, {label: limit_s is not None and each > limit_s for label, each in seconds.items()}
+        )
+        self.slower += seconds[CANARY] > self.policy.latency.factor * seconds[STABLE]
+        for label, each in seconds.items():
+            self.seconds[label].append(each)
 
     @property
     def slow_s(self) -> float | None:
         """From where on a call counts as slow, by the pairs so far; None while they are too few."""
         tail = self.policy.p99
-        return tail.factor * p99_s(self.seconds[STABLE]) if self.pairs >= tail.min_pairs else None
+        return tail.factor * p99_s(self.seconds[STABLE]) if len(self.seconds[STABLE]) >= tail.min_pairs else None
 
 
 class Prober:
@@ -115,8 +122,8 @@ class Prober:
         self._asked += 1
         labels = random.sample((STABLE, CANARY), 2)  # the second finds caches warm: each is it half of the time
         replies = {label: _ask(self._detectors[servers[label]], image, label) for label in labels}
-        pair = Pair(image.name, replies[STABLE], replies[CANARY])
-        one_failed = (pair.stable.verdict is None) != (pair.canary.verdict is None)
+        pair = Pair([image.name], replies[STABLE], replies[CANARY])
+        one_failed = (pair.stable.verdicts is None) != (pair.canary.verdicts is None)
         return None if one_failed and any(server.is_loading() for server in servers.values()) else pair
 
 
@@ -169,10 +176,10 @@ def _content(path: Path) -> bytes:
 def _ask(detector: Detector, image: Image, label: str) -> Reply:
     start_s = time.perf_counter()
     try:
-        [verdict] = detector.detect(image.data, label=label)
+        verdicts = detector.detect(image.data, label=label)
     except CallError as error:
         return Reply(None, str(error), time.perf_counter() - start_s)
-    return Reply(verdict, "", time.perf_counter() - start_s)
+    return Reply(verdicts, "", time.perf_counter() - start_s)
 
 
 def _count_one_sided(counts: dict[str, int], found: Mapping[str, bool]) -> None:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ace_client import Security
 
@@ -13,7 +14,7 @@ from .config_file import CANARY, STABLE, ConfigFile, Served
 from .errors import Refused, SettingsError
 from .fleet import Fleet
 from .history import History
-from .journal import Journal
+from .journal import Journal, Operation
 from .lock import holder, locked
 from .proxies import tell
 from .servers import Server, Target
@@ -56,15 +57,19 @@ class Rollout:
         ours = {STABLE: 100 - canary_share, CANARY: canary_share}
         return {**{label: weight for label, weight in ours.items() if weight}, **others}
 
-    def route(self, weights: Mapping[str, float]) -> None:
-        """Clients split their calls so, within a second, and proxies likewise.
+    @property
+    def canary_share(self) -> float:
+        """Which share of the calls that the canary and the stable version get goes to the canary, in percent."""
+        return _canary_share(self.weights)
+
+    def route(self, weights: Mapping[str, float], shadow: Mapping[str, Any] | None = None) -> None:
+        """Clients split their calls so, within a second, and proxies likewise; `shadow` as `ace_client.shadow` has it.
 
         Raises:
             SettingsError: a file cannot be written, or a proxy not be told; the others have been.
         """
-        routing_file.write(self.settings.routing, weights)
-        stable, canary = (weights.get(label, 0.0) for label in (STABLE, CANARY))
-        tell(self.settings.proxies, 100 * canary / (stable + canary))
+        routing_file.write(self.settings.routing, weights, shadow)
+        tell(self.settings.proxies, _canary_share(weights))
 
     def route_back(self) -> None:
         """Calls go to the stable version, whatever the file said."""
@@ -106,9 +111,10 @@ class Rollout:
         """Who works on this models.config now, on whatever model."""
         return holder(self._beside(".lock"))
 
-    def is_worked_on(self) -> bool:
-        """Whether it is this model that somebody works on."""
-        return (self.holder() or "").endswith(f" of {self.settings.model})")
+    def is_attended(self, operation: Operation) -> bool:
+        """Whether there is a process that carries this out."""
+        doing = (f"ace-rollout {operation.name}", f"ace-rollout resume: {operation}")
+        return (self.holder() or "").endswith(tuple(f"({each} of {self.settings.model})" for each in doing))
 
     @property
     def wish(self) -> Path:
@@ -117,6 +123,11 @@ class Rollout:
 
     def _beside(self, suffix: str) -> Path:
         return self.settings.config.with_name(self.settings.config.name + suffix)
+
+
+def _canary_share(weights: Mapping[str, float]) -> float:
+    stable, canary = (weights.get(label, 0.0) for label in (STABLE, CANARY))
+    return 100 * canary / (stable + canary) if canary else 0.0
 
 
 @contextlib.contextmanager

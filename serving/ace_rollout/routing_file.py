@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ace_client.routing import read_routes
 
@@ -26,13 +27,13 @@ def read(path: Path) -> dict[str, float]:
         raise SettingsError(f"{path} is no routing file: {error}.") from error
 
 
-def write(path: Path, weights: Mapping[str, float]) -> None:
-    """The file says this, as a whole, on the disk.
+def write(path: Path, weights: Mapping[str, float], shadow: Mapping[str, Any] | None = None) -> None:
+    """The file says this, as a whole, on the disk; without a shadow, nothing is put to a candidate too.
 
     Raises:
         SettingsError: it cannot be written.
     """
     try:
-        replace(path, json.dumps({"weights": weights}) + "\n")
+        replace(path, json.dumps({"weights": weights} | ({"shadow": shadow} if shadow else {})) + "\n")
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}. It says what it said.") from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from ace_client import VersionStatus
 
+from . import journal, wishes
 from .config_file import CANARY, STABLE, Served
 from .rollout import Rollout
 from .versions import versions
@@ -37,7 +38,7 @@ def status(rollout: Rollout) -> dict[str, Any]:
     )
     weights = rollout.weights
     rows = versions(rollout.folder).union(served.versions, *(each.states() for each in seen.values()))
-    under_way, holder = rollout.journal.read(), rollout.holder()
+    under_way, holder, wish = rollout.journal.read(), rollout.holder(), wishes.read(rollout.wish)
     return {
         "model": rollout.settings.model,
         "versions": [
@@ -52,7 +53,7 @@ def status(rollout: Rollout) -> dict[str, Any]:
         "weights": weights,
         "under_way": str(under_way) if under_way else None,
         "held_by": holder,
-        "paused": rollout.wish.exists(),
+        "paused": wish is not None and wish.what == wishes.PAUSE,
         "notes": [*_notes(rollout, seen, served), *_unattended(rollout)],
     }
 
@@ -97,7 +98,14 @@ def _notes(rollout: Rollout, seen: dict[str, _Seen], served: Served) -> Iterator
 
 def _unattended(rollout: Rollout) -> Iterator[str]:
     under_way = rollout.journal.read()
-    if under_way and not rollout.is_worked_on():
+    if under_way is None or rollout.is_attended(under_way):
+        return
+    if under_way.name == journal.CANARY and under_way.step == len(under_way.settings["steps"]):
+        yield (
+            f"`{under_way}` of {under_way.began} has passed its last step, and nobody watches it: ace-rollout promote, "
+            f"rollback, or canary {under_way.version} --steps with higher ones"
+        )
+    else:
         yield (
             f"`{under_way}` of {under_way.began} was ended before it was done, and nobody watches it: "
             "ace-rollout resume goes on with it, ace-rollout rollback takes it back"

@@ -55,12 +55,10 @@ def promotion(rollout: Rollout, version: int | None, why: str = "") -> Plan:
     if number is None:
         raise Refused("There is no canary to promote. Name the version: ace-rollout promote 3.")
     under_way = rollout.journal.read()
-    if under_way and under_way.name == "canary" and under_way.version != number:
-        raise Refused(f"A canary of version {under_way.version} is under way. End it first: ace-rollout rollback.")
+    if under_way and under_way.is_trial and under_way.version != number:
+        raise Refused(f"A trial of version {under_way.version} is under way. End it first: ace-rollout rollback.")
     rollout.path(number)
-    previous = before.stable if before.stable != number else rollout.history.good_before(number)
-    kept = [previous] if previous in before.versions and not rollout.settings.canary_servers else []
-    after = _all_on(number, before, kept)
+    after = _all_on(number, before, kept_beside(rollout, before, number))
     operation = Operation("promote", number, why)
     return Plan(operation, PROMOTED, before, after, rollout.weights, rollout.split(0), weights_first=False)
 
@@ -73,7 +71,7 @@ def return_to(rollout: Rollout, version: int | None, why: str = "") -> Plan:
     """
     before = rollout.served()
     under_way = rollout.journal.read()
-    on_trial = before.canary is not None or (under_way is not None and under_way.name == "canary")
+    on_trial = before.canary is not None or (under_way is not None and under_way.is_trial)
     number = version or (before.stable if on_trial else rollout.history.good_before(before.stable))
     if number is None:
         raise Refused(
@@ -81,7 +79,7 @@ def return_to(rollout: Rollout, version: int | None, why: str = "") -> Plan:
         )
     rollout.path(number)
     what = TAKEN_BACK if number == before.stable and on_trial else ROLLED_BACK
-    after = _all_on(number, before, [])
+    after = _all_on(number, before, kept_beside(rollout, before) if what == TAKEN_BACK else [])
     operation = Operation("rollback", number, why)
     return Plan(operation, what, before, after, rollout.weights, rollout.split(0), weights_first=True)
 
@@ -116,10 +114,20 @@ def carry_out(rollout: Rollout, plan: Plan, **facts: Any) -> None:
     rollout.journal.end()
 
 
-def _all_on(version: int, before: Served, kept: Sequence[int | None]) -> Served:
+def kept_beside(rollout: Rollout, before: Served, stable: int | None = None) -> list[int]:
+    """The version before the stable one, where it is loaded: it stays, for a rollback at once.
+
+    `stable` is the one that becomes stable, by default the one that is. Of two groups, each has room for its own only.
+    """
+    becomes = stable is not None and stable != before.stable
+    previous = before.stable if becomes else rollout.history.good_before(before.stable)
+    return [previous] if previous in before.versions and not rollout.settings.canary_servers else []
+
+
+def _all_on(version: int, before: Served, kept: Sequence[int]) -> Served:
     """Both labels on the version: the canary's stays, for callers who have yet to read that it gets nothing."""
     labels = {**before.labels, STABLE: version, CANARY: version}
-    return Served((*labels.values(), *(each for each in kept if each is not None)), labels)
+    return Served((*labels.values(), *kept), labels)
 
 
 def _words(value: _Value) -> str:

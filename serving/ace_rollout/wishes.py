@@ -1,10 +1,10 @@
-"""What one process asks of another that holds the lock: to pause a canary, or to take it back."""
+"""What one process asks of another that holds the lock: to pause a trial, or to take it back."""
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .errors import SettingsError
+from .errors import Refused, SettingsError
 from .replaced_files import replace
 from .who import who
 
@@ -35,6 +35,17 @@ def put(path: Path, wish: Wish) -> None:
         replace(path, json.dumps(asdict(wish)) + "\n")
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def refuse_where_taken_back(path: Path) -> None:
+    """Returns where nobody wishes it back: that wish is not to be lost for another one.
+
+    Raises:
+        Refused: somebody does.
+    """
+    wish = read(path)
+    if wish and wish.what == ROLLBACK:
+        raise Refused(f"It is being taken back, as {wish.who} wished.")
 
 
 def clear(path: Path) -> None:

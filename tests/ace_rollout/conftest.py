@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +25,8 @@ from ace_client.protos.serving_pb2 import (
 from ace_rollout.__main__ import main
 from ace_rollout.protos.model_config_pb2 import ModelConfig, ReloadConfigRequest
 from ace_rollout.versions import MANIFEST, hashes
+
+from .trials import QUICK
 
 
 @dataclass(frozen=True)
@@ -263,3 +268,30 @@ def tf_serving() -> Iterator[TfServing]:
     server.start()
     yield state
     server.stop(None).wait()
+
+
+@pytest.fixture
+def trial(site, capsys):
+    """A site with version 1 stable and 100 images to ask."""
+    (site.root / "probes").mkdir()
+    for number in range(100):
+        (site.root / f"probes/{number}.jpg").write_text(str(number))
+    site.write_settings(QUICK)
+    assert site.run("promote", "1") == 0
+    capsys.readouterr()
+    return site
+
+
+@pytest.fixture
+def start(trial) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts the command line in a process of its own: `start("canary", "2")`; ended with the test."""
+    with ExitStack() as processes:
+
+        def started(command: str, *flags: str) -> subprocess.Popen:
+            words = [sys.executable, "-m", "ace_rollout", command, "--config", str(trial.root / "rollout.toml"), *flags]
+            pipe = subprocess.PIPE
+            process = processes.enter_context(subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True))
+            processes.callback(process.kill)
+            return process
+
+        yield started

@@ -4,79 +4,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from ace_client import Detector, Options
+from ace_client import Detector
 from ace_rollout.config_file import Config, ConfigFile, Served
+from ace_rollout.lock import locked
 from ace_rollout.servers import Server, Target
 
-QUICK = """
-[probes]
-images = "probes"
-per_s = 200.0
-[gates.latency]
-factor = 4.0          # the machine of a test is not quiet
-[gates.p99]
-factor = 4.0
-min_pairs = 60
-"""
-
-
-@pytest.fixture
-def trial(site, capsys):
-    """A site with version 1 stable and 100 images to ask."""
-    (site.root / "probes").mkdir()
-    for number in range(100):
-        (site.root / f"probes/{number}.jpg").write_text(str(number))
-    site.write_settings(QUICK)
-    assert site.run("promote", "1") == 0
-    capsys.readouterr()
-    return site
-
-
-def entries(site) -> list[dict]:
-    return [json.loads(line) for line in (site.folder / "rollout-history.jsonl").read_text().splitlines()]
-
-
-def acts(site) -> list[tuple]:
-    """What was done, at which share, without what was only seen."""
-    return [(each["what"], each.get("share")) for each in entries(site) if each["what"] != "canary watched"]
-
-
-class Callers:
-    """Calls through the routing file, until the block ends: what answered, and what failed."""
-
-    def __init__(self, site) -> None:
-        self.versions: list[int | None] = []
-        self.errors: list[Exception] = []
-        self._options = Options(routing_file=site.root / "routing.json")
-        self._site = site
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._call)
-
-    def _call(self) -> None:
-        with Detector(self._site.servers[0], model=self._site.model, options=self._options) as detector:
-            while not self._end.is_set():
-                try:
-                    [verdict] = detector.detect(b"x", key=str(len(self.versions)))
-                    self.versions.append(verdict.version)
-                except Exception as error:  # noqa: PERF203 each call counts
-                    self.errors.append(error)
-
-    def __enter__(self) -> "Callers":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
+from .trials import QUICK, Callers, acts, entries, wait_for
 
 
 def test_a_good_canary_is_promoted_by_itself_and_no_call_is_lost(trial):
@@ -202,28 +140,6 @@ def test_calls_are_taken_back_though_somebody_broke_models_config(trial, start):
     assert trial.run("rollback") == 0
 
 
-@pytest.fixture
-def start(trial) -> Iterator[Callable[..., subprocess.Popen]]:
-    """Starts the command line in a process of its own: `start("canary", "2")`; ended with the test."""
-    with ExitStack() as processes:
-
-        def started(command: str, *flags: str) -> subprocess.Popen:
-            words = [sys.executable, "-m", "ace_rollout", command, "--config", str(trial.root / "rollout.toml"), *flags]
-            pipe = subprocess.PIPE
-            process = processes.enter_context(subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True))
-            processes.callback(process.kill)
-            return process
-
-        yield started
-
-
-def wait_for(happened, timeout_s: float = 60) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-
-
 def without_canary(site) -> Config:
     return ConfigFile(site.config, site.model).read().serving(Served((1,), {"stable": 1}))
 
@@ -247,20 +163,73 @@ def test_a_canary_that_ends_below_all_calls_waits_for_promote(trial, capsys):
     assert trial.weights == {"stable": 100}
 
 
-def test_a_canary_stays_at_its_share_while_paused_and_is_rolled_back_on_demand(trial, capsys, start):
+def test_a_canary_stays_at_its_share_while_paused_and_goes_on_when_resumed(trial, start):
     trial.put(2)
-    process = start("canary", "2", "--steps", "10,50,100", "--hold", "0.2s")
+    process = start("canary", "2", "--steps", "10,100", "--hold", "0.3s")
     wait_for(lambda: ("canary step", 10.0) in acts(trial))
     assert trial.run("pause", "--why", "lunch") == 0
-    paused = trial.weights
+    share = trial.weights
 
-    assert trial.run("rollback", "--why", "complaints") == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=3)  # ten times as long as the step holds
+    assert trial.weights == share
+
+    assert trial.run("resume") == 0
+    assert process.wait(timeout=60) == 0
+    assert acts(trial)[-1] == ("promoted", None)
+
+
+def test_a_canary_is_rolled_back_on_demand_which_no_pause_puts_off(trial, capsys, start):
+    trial.put(2)
+    process = start("canary", "2", "--steps", "10,50,100", "--hold", "60s")
+    wait_for(lambda: ("canary step", 10.0) in acts(trial))
+    process.send_signal(signal.SIGSTOP)  # so that the wish waits
+    rollback = start("rollback", "--why", "complaints")
+    wait_for(lambda: list(trial.root.glob(".*.wish")) + list(trial.root.glob("*.wish")))
+
+    assert trial.run("pause") == 1
+    assert "is being taken back" in capsys.readouterr().err
+    assert trial.run("resume") == 1
+    process.send_signal(signal.SIGCONT)
 
     assert process.wait(timeout=60) == 3
+    assert rollback.wait(timeout=60) == 0
     assert "complaints" in process.stderr.read()
-    assert paused["canary"] < 100
     assert trial.weights == {"stable": 100}
     assert entries(trial)[-1]["what"] == "canary taken back"
+
+
+def test_only_the_process_of_a_canary_is_taken_for_it(trial, capsys, start):
+    """Another command at work on the model neither watches it nor goes on with it."""
+    trial.put(2)
+    assert trial.run("canary", "2", "--steps", "10", "--hold", "0s") == 0
+    with locked(trial.root / "models.config.lock", f"ace-rollout publish of {trial.model}"):
+        assert trial.run("resume") == 1
+        assert "ace-rollout publish" in capsys.readouterr().err
+        trial.run("status")
+        assert "has passed its last step, and nobody watches it" in capsys.readouterr().out
+
+
+def test_a_canary_that_has_ended_goes_on_with_higher_steps(trial, capsys):
+    trial.put(2)
+    assert trial.run("canary", "2", "--steps", "10", "--hold", "0s") == 0
+    assert trial.run("canary", "2", "--steps", "5,50", "--hold", "0s") == 1
+    assert "Give steps above that" in capsys.readouterr().err
+
+    assert trial.run("canary", "2", "--steps", "50,100", "--hold", "0s") == 0
+
+    assert [share for what, share in acts(trial) if what == "canary step"] == [10.0, 50.0, 100.0]
+    assert acts(trial)[-1] == ("promoted", None)
+
+
+def test_the_version_before_stays_loaded_while_another_is_tried_and_taken_back(trial):
+    trial.put(2)
+    trial.put(3, "shifted")
+    assert trial.run("promote", "2") == 0
+
+    assert trial.run("canary", "3", "--hold", "0s") == 3
+
+    assert set(ConfigFile(trial.config, trial.model).read().served.versions) == {1, 2}
 
 
 def test_a_killed_canary_is_named_by_status_and_goes_on_where_it_stood(trial, capsys, start):

@@ -16,13 +16,13 @@ def reply(prob_fake: float | None, seconds: float = 0.01) -> Reply:
     """An answer, or for None a call that failed."""
     if prob_fake is None:
         return Reply(None, "INTERNAL", seconds)
-    return Reply(Verdict(prob_fake, "fake" if prob_fake >= 0.5 else "real", 1), "", seconds)
+    return Reply([Verdict(prob_fake, "fake" if prob_fake >= 0.5 else "real", 1)], "", seconds)
 
 
 def evidence_of(*pairs: tuple[Reply, Reply]) -> Evidence:
     found = Evidence(Gates())
     for number, (stable, canary) in enumerate(pairs):
-        found.add(Pair(str(number), stable, canary))
+        found.add(Pair([str(number)], stable, canary))
     return found
 
 
@@ -64,7 +64,7 @@ def test_a_golden_answer_that_is_off_fails():
 
 
 def test_an_image_that_only_the_canary_refuses_is_as_far_off_as_can_be():
-    refused = Reply(Verdict(math.nan, "", 2, "no image"), "", 0.01)
+    refused = Reply([Verdict(math.nan, "", 2, "no image")], "", 0.01)
 
     findings = judge(Gates(), evidence_of(*[(reply(0.5), refused)] * 60), Asked([], 0.0))
     delta = next(finding for finding in findings if finding.gate == "delta")
@@ -90,6 +90,13 @@ def test_a_canary_three_times_slower_fails_once_there_are_pairs_enough():
 
 def test_a_canary_a_little_slower_is_let_pass_however_long_one_looks():
     assert verdicts(evidence_of(*[(reply(0.5, 0.010), reply(0.5, 0.012))] * 2000))["latency"] is True
+
+
+def test_calls_that_fail_are_not_compared_by_their_times():
+    """A stable server that restarts refuses at once, and the canary's answers are not slow for that."""
+    found = verdicts(evidence_of(*[(reply(None, 0.001), reply(0.5, 0.030))] * 20))
+
+    assert (found["latency"], found["errors"]) == (None, True)
 
 
 def test_a_canary_with_a_longer_tail_alone_fails_by_p99():

@@ -6,7 +6,7 @@ from typing import Any
 from ace_rollout.canary import Canary, planned
 
 from .answer import Answer
-from .flags import add_changing, named_alone
+from .flags import add_changing, named_alone, seconds
 
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
@@ -17,11 +17,10 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
     parser.add_argument(
         "--steps",
         type=_steps,
-        default=[1.0, 5.0, 25.0, 50.0, 100.0],
         metavar="PERCENT,...",
-        help="rising shares of the calls; after one of 100 the version is promoted; default: 1,5,25,50,100",
+        help="rising shares of the calls; after one of 100 it is promoted; default: 1,5,25,50,100, or those under way",
     )
-    parser.add_argument("--hold", type=_seconds, default=60.0, metavar="60s", help="how long each lasts; default: 60s")
+    parser.add_argument("--hold", type=seconds, metavar="60s", help="how long each lasts; default: 60s")
 
 
 def _canary(options: argparse.Namespace) -> Answer:
@@ -42,14 +41,3 @@ def _steps(text: str) -> list[float]:
     if not steps or steps != sorted(set(steps)) or not 0 < steps[0] <= steps[-1] <= 100:
         raise argparse.ArgumentTypeError(f"{text} are no rising shares in percent: write 1,5,25,50,100")
     return steps
-
-
-def _seconds(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600}
-    try:
-        seconds = float(text.rstrip("smh")) * units[text[-1:] if text[-1:] in units else "s"]
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is no time: write 60s, 10m or 1h")
-    return seconds

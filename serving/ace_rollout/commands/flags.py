@@ -36,6 +36,18 @@ def add_changing(commands: Any, name: str, *, help: str) -> argparse.ArgumentPar
     return parser
 
 
+def seconds(text: str) -> float:
+    """A time as people write it, for argparse."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    try:
+        found = float(text.rstrip("smh")) * units[text[-1:] if text[-1:] in units else "s"]
+    except ValueError:
+        found = -1
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no time: write 60s, 10m or 1h")
+    return found
+
+
 @contextmanager
 def named(options: argparse.Namespace) -> Iterator[Rollout]:
     """The rollout that the flags name; raises SettingsError."""

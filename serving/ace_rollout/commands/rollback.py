@@ -24,7 +24,7 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
 def _rollback(options: argparse.Namespace) -> Answer:
     with named(options) as rollout:
         if not options.dry_run and _taken_back_by_its_own_process(rollout, options):
-            return Answer("the canary was taken back by the process that ran it", {"taken_back": True})
+            return Answer("it was taken back by the process that ran it", {"taken_back": True})
     with named_alone(options) as rollout:
         plan = return_to(rollout, options.to, options.why)
         if options.dry_run:
@@ -35,11 +35,12 @@ def _rollback(options: argparse.Namespace) -> Answer:
 
 
 def _taken_back_by_its_own_process(rollout: Rollout, options: argparse.Namespace) -> bool:
-    """Whether a process that runs a canary was told to end it, and did; False where there is none, or it has ended."""
-    under_way = rollout.journal.read()
-    if options.to is not None or under_way is None or under_way.name != "canary" or not rollout.is_worked_on():
+    """Whether a process that runs a trial was told to end it, and did; False where there is none, or it has ended."""
+    under_way, stable = rollout.journal.read(), rollout.served().stable
+    if options.to is not None or under_way is None or not under_way.is_trial or not rollout.is_attended(under_way):
         return False
     wishes.put(rollout.wish, wishes.Wish(wishes.ROLLBACK, options.why))
-    while rollout.is_worked_on():
+    while rollout.is_attended(under_way):
         time.sleep(_LOOK_S)
-    return wishes.read(rollout.wish) is None
+    served = rollout.served()  # a canary may have been promoted just before it saw the wish
+    return rollout.journal.read() is None and served.canary is None and served.stable == stable
