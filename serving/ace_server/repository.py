@@ -1,10 +1,14 @@
 """Base paths and version policies → the versions that should be live."""
 
+import functools
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+_log = logging.getLogger(__name__)
+_MAX_NUMBER = 2**63 - 1  # the messages' int64
 _CONTENTS = ("saved_model.pb", "saved_model.pbtxt", "variables/*")
 
 
@@ -48,9 +52,17 @@ def identity_of(path: Path) -> Identity | None:
 
 
 def versions_under(base_path: Path) -> dict[int, Path]:
-    """The version folders of a base path by number. What is no folder, or not named by a number, is passed over.
+    """The version folders of a base path by number. What is no folder, or not named by an int64, is passed over.
 
     Raises:
         OSError: the base path cannot be read.
     """
-    return {int(child.name): child for child in base_path.iterdir() if child.name.isdecimal() and child.is_dir()}
+    numbered = {int(child.name): child for child in base_path.iterdir() if child.name.isdecimal() and child.is_dir()}
+    for number in [number for number in numbered if number > _MAX_NUMBER]:
+        _warn_of(numbered.pop(number))
+    return numbered
+
+
+@functools.cache  # once, not at every look
+def _warn_of(folder: Path) -> None:
+    _log.warning("%s is passed over: versions go up to %d. Give it a smaller number.", folder, _MAX_NUMBER)
