@@ -55,7 +55,7 @@ async def serve(options: Options) -> int:
     security = Security(options)
     spans = new_spans(os.environ)
     observer = Observer(options.access_log_sampling_rate, spans)
-    api = _rest_api(options, parts)
+    api = _rest_api(options, parts, health)
     rest = RestServer(api.app, options, security, observer, flush_s=_FLUSH_S) if api else None
     answers = GrpcAnswers(observer)
     server = new_server(options, security, answers)
@@ -105,7 +105,7 @@ async def serve(options: Options) -> int:
     return 1 if unanswered else 0
 
 
-def _rest_api(options: Options, parts: Parts) -> RestApi | None:
+def _rest_api(options: Options, parts: Parts, health: Health) -> RestApi | None:
     """The REST API, where one is wanted."""
     file = options.monitoring_config_file
     metrics_path = read_metrics_path(Path(file)) if file else DEFAULT_PATH
@@ -114,8 +114,9 @@ def _rest_api(options: Options, parts: Parts) -> RestApi | None:
     catalog, gate, metrics = parts.catalog, parts.gate, parts.metrics
     inference = parts.inference(packed_outputs=True)
     pages = StatusPage(catalog, parts.batcher, gate, metrics).routes
+    # As announced, not as in the catalog: a model that a reload adds counts once it has loaded.
     return RestApi(
-        inference, gate, metrics, options=options, ready=catalog.ready, metrics_path=metrics_path, pages=pages
+        inference, gate, metrics, options=options, ready=lambda: health.ready, metrics_path=metrics_path, pages=pages
     )
 
 
