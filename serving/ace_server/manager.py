@@ -74,6 +74,7 @@ class Manager:
                     self._check_labels(config)
             except BaseException:  # also where the caller has gone
                 self._configure(before)
+                await self._announce_changes()  # what has loaded or gone in the meantime has told nobody
                 raise
             finally:
                 asyncio.get_running_loop().call_soon(self._let_go_of_all)
@@ -102,7 +103,7 @@ class Manager:
             )
         wanted = [model.versions[number] for number in model.aspired]
         await asyncio.gather(*(asyncio.shield(version.loading) for version in wanted if version.loading))
-        failed = [version for version in wanted if version.error and not version.servable]
+        failed = [version for version in wanted if version.error and not version.is_served()]
         if failed:
             reasons = ", ".join(f"{{name: {model.name} version: {v.number}}} due to error: {v.error}" for v in failed)
             raise ModelError(grpc.StatusCode.UNKNOWN, f"1 model(s) did not become available: {{{reasons}}}")
@@ -140,46 +141,65 @@ class Manager:
         model.trouble = ""
         for number, path in model.aspired.items():
             known = model.versions.get(number)
-            if known is None or (known.state is State.END and known.error is None):  # new, or unloaded and back again
+            gone = known and (known.state is State.UNLOADING or (known.state is State.END and known.error is None))
+            if known is None or gone:  # new, or back again
                 known = model.versions[number] = Version(number, path)
-            elif not known.is_replaced():
+            elif known.path == path and not known.is_replaced():
                 continue
-            known.loading = asyncio.create_task(self._load(model, known))
+            known.path = path
+            known.loading = asyncio.create_task(self._load(model, known, after=known.loading))
         self._let_go(model)
 
-    async def _load(self, model: Model, version: Version) -> None:
+    async def _load(self, model: Model, version: Version, *, after: asyncio.Task[None] | None) -> None:
+        """Load and warm one version once the load before it has ended, and settle what comes of it."""
+        try:
+            if after:
+                await asyncio.wait([after])
+            await self._try(model, version)
+        finally:
+            if version.loading is asyncio.current_task():
+                version.loading = None
+        self._let_go(model)
+        if not self._applying.locked():
+            await self._announce_changes()
+
+    async def _try(self, model: Model, version: Version) -> None:
         """Load and warm one version, again and again while it fails and is still wanted.
 
         Where it is one that has been replaced under its number, the old one is served until the new one is ready.
         """
         retry_s = self._options.load_retry_interval_micros / 1e6
         for left in range(self._options.max_num_load_retries, -1, -1):
-            if self._options.unload_before_load:
-                await self._make_room(version)
-            version.identity = identity_of(version.path)
-            if not version.servable:
-                version.state = State.LOADING
             try:
-                on_trial = self._options.trial_load and self._has_to_lose(version)
-                new = await self._loader.load(model.name, version.number, version.path, on_trial=on_trial)
-                replaced, version.servable = version.servable, new
-                version.state, version.error = State.AVAILABLE, None
-                if replaced:
-                    self._in_background(self._close(replaced))
+                await self._load_once(model, version)
                 break
             except CallError as error:
                 version.error = error
-                self._metrics.loads.failed(version.path)
-                _log.error("Cannot load version %d of model %s: %s", version.number, model.name, error)
+            except Exception:  # the load's last line of defence: the version must not seem to load for ever
+                _log.exception("The load of version %d of model %s failed unforeseen", version.number, model.name)
+                version.error = ModelError(
+                    grpc.StatusCode.INTERNAL, f"{version.path} did not load; the server's log has the details."
+                )
+            self._metrics.loads.failed(version.path)
+            _log.error("Cannot load version %d of model %s: %s", version.number, model.name, version.error)
             if not left or version.number not in model.aspired:
                 version.state = State.AVAILABLE if version.servable else State.END
                 break
             _log.info("Trying version %d of model %s again in %g s", version.number, model.name, retry_s)
             await asyncio.sleep(retry_s)
-        version.loading = None
-        self._let_go(model)
-        if not self._applying.locked():
-            await self._announce_changes()
+
+    async def _load_once(self, model: Model, version: Version) -> None:
+        if self._options.unload_before_load:
+            await self._make_room(version)
+        version.identity = identity_of(version.path)
+        if not version.servable:
+            version.state = State.LOADING
+        on_trial = self._options.trial_load and self._has_to_lose(version)
+        new = await self._loader.load(model.name, version.number, version.path, on_trial=on_trial)
+        replaced, version.servable = version.servable, new
+        version.state, version.error = State.AVAILABLE, None
+        if replaced:
+            self._in_background(self._close(replaced))
 
     async def _make_room(self, version: Version) -> None:
         """Return once everything is unloaded that is to go, and what this version replaces."""

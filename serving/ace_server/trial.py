@@ -77,9 +77,10 @@ async def _started(path: Path) -> asyncio.subprocess.Process:
 def _raise_failure(path: Path, status: int | None, output: bytes) -> None:
     if status == 0:
         return
-    if status == 1 and output.strip():
-        failure = json.loads(output.splitlines()[-1])
-        raise ModelError(_CODES[failure["code"]], failure["message"])
+    if status == 1:
+        with suppress(LookupError, TypeError, ValueError):  # where the last line is no reason: another one printed it
+            failure = json.loads(output.splitlines()[-1])
+            raise ModelError(_CODES[failure["code"]], failure["message"])
     end = f"exit status {status}" if status is None or status >= 0 else signal.Signals(-status).name
     hint = ", as when memory runs out" if end == "SIGKILL" else ""
     raise ModelError(

@@ -34,6 +34,10 @@ class Version:
     loading: asyncio.Task[None] | None = None
     identity: Identity | None = None  # what the last try to load it found
 
+    def is_served(self) -> bool:
+        """Whether what answers comes from the folder that the version is in now, not from one of another base path."""
+        return self.servable is not None and self.servable.path == self.path
+
     def is_replaced(self) -> bool:
         """Whether something else lies there now than was loaded, or was found not to load."""
         settled = self.state in (State.AVAILABLE, State.END) and not self.loading

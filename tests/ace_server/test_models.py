@@ -1,8 +1,11 @@
 """Several models, labels and reloads, asked of one real server."""
 
+import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import httpx
 import numpy as np
 import pytest
 from google.protobuf import text_format
@@ -84,13 +87,15 @@ def folder(tmp_path_factory, write_probe):
     for version in (1, 2, 3):
         write_probe(folder / "a" / str(version), offset=10.0 * version)
     write_probe(folder / "b" / "1", offset=100.0)
+    (folder / "broken" / "1").mkdir(parents=True)
     return folder
 
 
 @pytest.fixture(scope="module")
 def server(serve, folder):
     (folder / "models.config").write_text(config(entry(folder, "a", f"{ALL} {LABELS}")))
-    return serve(None, f"--model_config_file={folder / 'models.config'}", "--model_config_file_poll_wait_seconds=0.1")
+    flags = ("--model_config_file_poll_wait_seconds=0.1", "--max_num_load_retries=0", "--rest_api_port=-1")
+    return serve(None, f"--model_config_file={folder / 'models.config'}", *flags)
 
 
 @pytest.fixture
@@ -129,6 +134,33 @@ def test_a_reload_adds_models_and_takes_others_away(caller, folder):
     caller.reload(config(entry(folder, "a")))
     assert caller.error("b") == "Servable not found for request: Latest(b)"
     assert caller.health("b") == "SERVICE_UNKNOWN"
+
+
+def test_a_reload_to_another_base_path_serves_what_lies_there_under_the_same_number(caller, folder):
+    shutil.copytree(folder / "a" / "2", folder / "moved" / "1")
+    moved = entry(folder, "b").replace(f'"{folder / "b"}"', f'"{folder / "moved"}"')
+    caller.reload(config(entry(folder, "a"), entry(folder, "b")))
+    caller.reload(config(entry(folder, "a"), moved))
+
+    assert caller.offset("b") == 20
+    code, details = caller.refused(config(entry(folder, "a"), moved.replace("moved", "broken")))
+    assert (code, "broken/1" in details) == (grpc.StatusCode.UNKNOWN, True)
+    assert caller.offset("b") == 20
+
+
+def test_a_server_stays_ready_while_a_reload_adds_a_model(caller, server, folder, with_warm_up):
+    shutil.copytree(folder / "b" / "1", folder / "slow" / "1")
+    with_warm_up(folder / "slow" / "1", 1.0)
+    with ThreadPoolExecutor() as threads, httpx.Client(base_url=server.rest_url) as client:
+        reload = threads.submit(caller.reload, config(entry(folder, "a"), entry(folder, "slow")))
+        while client.get("/v1/models/slow").status_code == 404:
+            time.sleep(0.01)
+        statuses = {client.get("/readyz").status_code, client.get("/readyz").status_code}
+        under_way = not reload.done()
+        reload.result()
+
+        assert (under_way, statuses) == (True, {200})
+        assert client.get("/readyz").json()["models"] == {"a": True, "slow": True}
 
 
 def test_a_policy_names_versions(caller, folder):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ace_server.errors import ModelError
-from ace_server.trial import Trial
+from ace_server.trial import Trial, _raise_failure
 
 
 def trial(timeout_s=120.0, warmup_iterations=1):
@@ -42,6 +42,12 @@ def test_a_version_that_does_not_load_is_refused_with_the_reason_of_tensorflow(t
         asyncio.run(trial().run(tmp_path / "2"))
 
     assert refused.value.code.name == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("output", [b"", b"corrupted size vs. prev_size\n", b'"a"\n', b'{"code": 99}\n', b"\xff\n"])
+def test_a_child_whose_last_line_is_no_reason_is_told_by_its_status(output):
+    with pytest.raises(ModelError, match="ended with exit status 1"):
+        _raise_failure(Path("/models/m/2"), 1, output)
 
 
 def test_a_version_that_hangs_is_given_up_and_its_process_ended(version, with_warm_up):
