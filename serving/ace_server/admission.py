@@ -7,7 +7,7 @@ import numpy as np
 
 from .config import BatchingParameters
 from .errors import CallError, InvalidArgument, ResourceExhausted, Unavailable
-from .tensors import Array
+from .tensors import STRING_BYTES, Array
 
 _MAX_WAITING_UNBATCHED = 1000  # requests of one queue
 _MEMORY = 0.2  # weight of the last run in the pace: a few runs tell
@@ -36,7 +36,7 @@ class Admission:
             Unavailable: with batching, the queue is full.
             ResourceExhausted: too many requests, or too many bytes, are there already.
         """
-        size = sum(map(_bytes_of, feeds.values()))
+        size = bytes_of(feeds)
         self._refuse_length(rows, waiting_rows, limits)
         if self._max_bytes and self._bytes and self._bytes + size > self._max_bytes:
             raise self._later(
@@ -78,8 +78,13 @@ class Admission:
         return refusal
 
 
+def bytes_of(feeds: Mapping[str, Array]) -> int:
+    """What the inputs of a request take."""
+    return sum(map(_bytes_of, feeds.values()))
+
+
 def _bytes_of(array: Array) -> int:
-    return array.nbytes if array.dtype != np.object_ else sum(map(len, array.flat))
+    return array.nbytes if array.dtype != np.object_ else array.size * STRING_BYTES + sum(map(len, array.flat))
 
 
 def _full(rows: int, waiting_rows: int, limits: BatchingParameters) -> str:

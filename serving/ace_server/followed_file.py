@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from .errors import ServerError, StartError
+from .errors import CallError, ServerError, StartError
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 1.0
@@ -26,6 +26,7 @@ class FollowedFile(Generic[_T]):
         self._path = path
         self._read = read
         self._seen = _content(path)
+        self._refusal = ""  # what was logged last of a change that is tried again
         self.current = read(path)
 
     async def follow(
@@ -33,22 +34,28 @@ class FollowedFile(Generic[_T]):
     ) -> None:
         """Keep `current` up to date until cancelled.
 
-        `put_in_force` is given what the file says now, before it is current, and may refuse it with a ServerError.
+        `put_in_force` is given what the file says now, before it is current, and may refuse it with a ServerError; a
+        change that it refuses with a CallError is tried again at every look, as what it needs may come later.
         """
         while True:
             await asyncio.sleep(look_s)
             content = _content(self._path)
             if content == self._seen:
                 continue
-            self._seen = content
             try:
                 changed = self._read(self._path)
                 if put_in_force:
                     await put_in_force(changed)
                 self.current = changed
                 _log.info("%s has changed and is in force", self._path)
+            except CallError as error:
+                if str(error) != self._refusal:
+                    _log.error("What %s said before holds on, until this is put right: %s", self._path, error)
+                self._refusal = str(error)
+                continue
             except ServerError as error:
                 _log.error("What %s said before holds on: %s", self._path, error)
+            self._seen, self._refusal = content, ""
 
 
 def text_reader(parse: Callable[[str], _T]) -> Callable[[Path], _T]:

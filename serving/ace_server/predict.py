@@ -96,7 +96,7 @@ def _fetches(request: predict_pb2.PredictRequest, signature: meta_graph_pb2.Sign
         if alias in fetches:
             raise InvalidArgument(f"duplicate output tensor alias: {alias}")
         fetches[alias] = signature.outputs[alias].name
-    return fetches
+    return dict(sorted(fetches.items()))  # in one order, whatever the caller's: what runs alike shares runs
 
 
 def _braced(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from .errors import ModelError, tensorflow_errors_mapped
 from .tensors import Array
 
+_MAX_CALLABLES = 32  # of up to 75 MB each; callers choose the outputs, and so how many there might be
 _CALLERS_THREAD = -1  # as an inter-op thread pool (config.proto)
 
 
@@ -40,7 +42,6 @@ class Servable:
         self.name = name
         self.version = version
         self.path = path
-        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...], bool], Any] = {}
         settings = settings or SessionSettings()
         self._session = tf.compat.v1.Session(graph=tf.Graph(), config=settings.config)
         try:
@@ -48,6 +49,7 @@ class Servable:
         except BaseException:
             self._session.close()
             raise
+        self._callable = lru_cache(_MAX_CALLABLES)(partial(_new_callable, self._session))
 
     def run(self, feeds: Mapping[str, Array], fetches: Sequence[str], *, in_one_thread: bool = False) -> list[Array]:
         """The values of the graph's tensors `fetches` where the tensors named in `feeds` have those values.
@@ -63,20 +65,20 @@ class Servable:
             values = run(*(feeds[name] for name in names))
         return [np.asarray(value, dtype=object if isinstance(value, bytes) else None) for value in values]
 
-    def _callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...], in_one_thread: bool) -> Any:
-        key = (feeds, fetches, in_one_thread)
-        if key not in self._callables:
-            options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
-            if in_one_thread:
-                options.run_options.inter_op_thread_pool = _CALLERS_THREAD
-            # Session.make_callable takes feeds only by way of Session.run, which costs three times as much a call.
-            self._callables[key] = self._session._make_callable_from_options(options)
-        return self._callables[key]
-
     def close(self) -> None:
         """Give the session's threads and memory back. No run may be under way, and none may follow."""
-        self._callables.clear()
+        self._callable.cache_clear()
         self._session.close()
+
+
+def _new_callable(
+    session: tf.compat.v1.Session, feeds: tuple[str, ...], fetches: tuple[str, ...], in_one_thread: bool
+) -> Any:
+    options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+    if in_one_thread:
+        options.run_options.inter_op_thread_pool = _CALLERS_THREAD
+    # Session.make_callable takes feeds only by way of Session.run, which costs three times as much a call.
+    return session._make_callable_from_options(options)
 
 
 def _load(session: tf.compat.v1.Session, path: Path, tags: Sequence[str]) -> dict[str, meta_graph_pb2.SignatureDef]:

@@ -57,7 +57,7 @@ _WIRE = {"half_val": np.int32, "int_val": np.int32}  # fields whose numbers are 
 _MAX_BYTES = 2**31 - 1  # what a message can carry at most
 MAX_REPEATED_BYTES = 64 * 2**20  # of a tensor that its message does not carry: a few bytes could ask for gigabytes
 MAX_RANK = 64  # numpy's; TensorFlow's is 254
-_STRING_BYTES = 24  # of one in a tensor of TensorFlow's, beside those that do not fit into it
+STRING_BYTES = 24  # of one in a tensor of TensorFlow's, beside those that do not fit into it
 
 
 def to_array(proto: tensor_pb2.TensorProto) -> Array:
@@ -99,7 +99,7 @@ def _filled(values: Array, size: int) -> Array:
     if values.size >= size:
         return values[:size]
     last = values[-1] if values.size else b"" if values.dtype == np.object_ else np.zeros((), values.dtype)
-    element_bytes = _STRING_BYTES + len(last) if values.dtype == np.object_ else values.itemsize
+    element_bytes = STRING_BYTES + len(last) if values.dtype == np.object_ else values.itemsize
     if (size - values.size) * element_bytes > MAX_REPEATED_BYTES:
         raise ValueError(f"{size} elements are more than {values.size} values may stand for; send them all")
     filled = np.full(size, last, dtype=values.dtype)

@@ -26,6 +26,17 @@ def feeds(signature=SIGNATURE, **inputs):
     return {name: array.tolist() for name, array in bound.feeds.items()}
 
 
+def test_outputs_are_fetched_in_one_order_whatever_the_callers():
+    signature = meta_graph_pb2.SignatureDef(
+        outputs={name: meta_graph_pb2.TensorInfo(name=f"{name}:0") for name in "abc"}
+    )
+
+    def fetches(*aliases):
+        return list(bind(predict_pb2.PredictRequest(output_filter=aliases), {"serving_default": signature}).fetches)
+
+    assert fetches("c", "a") == fetches("a", "c") == ["a", "c"]
+
+
 ONE = np.float32([1.0])
 
 
