@@ -137,7 +137,7 @@ def exponential(first: float, factor: float, count: int) -> list[float]:
 
 
 def _within_limit(series: Mapping[Labels, object], values: Labels) -> Labels:
-    """The label values, or "other" for what would be one series too many: callers may send any model name."""
+    """The label values, or "other" for what would be one series too many."""
     if values in series or len(series) < _MAX_SERIES:
         return values
     return (_OTHER,) * len(values)

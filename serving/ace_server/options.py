@@ -20,6 +20,22 @@ The flags are those of tensorflow_model_server: --flag=value, --flag value, --fl
 """
 
 
+_NOT_NEGATIVE = (
+    "rest_api_timeout_in_ms",
+    "rest_api_max_request_bytes",
+    "model_config_file_poll_wait_seconds",
+    "file_system_poll_wait_seconds",
+    "max_num_load_retries",
+    "load_retry_interval_micros",
+    "trial_timeout_seconds",
+    "num_request_iterations_for_warmup",
+    "num_load_threads",
+    "per_process_gpu_memory_fraction",
+    "max_in_flight_bytes",
+    "drain_seconds",
+)
+
+
 def _flag(default: Any, description: str) -> Any:
     return field(default=default, metadata={"help": description})
 
@@ -115,6 +131,9 @@ class Options:
             raise StartError(
                 f"--access_log_sampling_rate is {self.access_log_sampling_rate:g}; write a share between 0 and 1."
             )
+        for name in _NOT_NEGATIVE:
+            if not (value := getattr(self, name)) >= 0:  # nan is neither
+                raise StartError(f"--{name} is {value:g}; write 0 or more.")
         if self.batching_parameters_file and not self.enable_batching:
             raise StartError(
                 "server_options.batching_parameters_file is set without setting server_options.enable_batching to "

@@ -56,6 +56,7 @@ def new_parts(options: Options, announce: Callable[[Mapping[str, bool]], Awaitab
         metrics=metrics.runs,
     )
     manager = Manager(options, batcher, sessions, announce=announce, metrics=metrics)
+    metrics.is_known = manager.catalog.models.__contains__
     request_log = RequestLog(manager.catalog.request_logging, metrics.calls.request_log_count)
     parts = Parts(manager, batcher, Gate(), metrics, request_log)
     _show_samples(parts)

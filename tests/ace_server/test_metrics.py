@@ -167,7 +167,7 @@ def test_a_server_counts_requests_of_both_transports(page):
     assert page[":tensorflow:serving:request_count"] == {
         ("probe", "OK"): 2,
         ("probe", "INVALID_ARGUMENT"): 1,
-        ("nobody", "NOT_FOUND"): 1,
+        ("", "NOT_FOUND"): 1,  # of a name that its caller made up, and is not to be remembered
         ("parse", "OK"): 1,
         ("", "INVALID_ARGUMENT"): 1,
     }

@@ -59,6 +59,17 @@ def test_a_relative_base_path_is_refused_with_the_absolute_one():
         Options(model_base_path="models/detector")
 
 
+@pytest.mark.parametrize("name", ["max_num_load_retries", "load_retry_interval_micros", "drain_seconds"])
+def test_a_negative_number_of_what_cannot_be_negative_is_refused(name):
+    with pytest.raises(StartError, match=f"--{name} is -1; write 0 or more"):
+        parse([BASE_PATH, f"--{name}=-1"])
+
+
+def test_a_number_that_is_none_is_refused():
+    with pytest.raises(StartError, match="--drain_seconds is nan"):
+        parse([BASE_PATH, "--drain_seconds=nan"])
+
+
 def test_no_base_path_is_refused():
     with pytest.raises(StartError, match="--model_base_path"):
         Options()
