@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from google.protobuf import text_format
+from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import classification_pb2, inference_pb2, input_pb2, regression_pb2
 
 from .errors import InvalidArgument, Unimplemented
 from .predict import DEFAULT_SIGNATURE
-from .tensors import Array
+from .tensors import DTYPES, Array
 
 CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"
@@ -120,15 +121,18 @@ def classifications(bound: BoundExamples, values: Sequence[Array]) -> classifica
     """Labels and scores of each example, whichever of them the signature has.
 
     Raises:
-        InvalidArgument: the outputs are not [examples, classes].
+        InvalidArgument: the outputs are not string[examples, classes] in UTF-8, and float32[examples, classes].
     """
     outputs = dict(zip(bound.fetches, values, strict=True))
     for alias, value in outputs.items():
-        if value.ndim != 2 or len(value) != bound.examples:
-            raise InvalidArgument(
-                f"Expected Tensor shape: [batch_size num_classes] but got {_shape(value)} for {alias}"
-            )
-    count = max(value.shape[1] for value in outputs.values())
+        _check_classification(alias, value, bound.examples)
+    counts = [value.shape[1] for value in outputs.values()]
+    if len(set(counts)) > 1:
+        raise InvalidArgument(
+            "Tensors class and score should match in dim_size(1). "
+            f"Got {outputs[_CLASSES].shape[1]} vs. {outputs[_SCORES].shape[1]}"
+        )
+    count = counts[0]
     labels, scores = outputs.get(_CLASSES), outputs.get(_SCORES)
     result = classification_pb2.ClassificationResult()
     for row in range(bound.examples):
@@ -136,27 +140,52 @@ def classifications(bound: BoundExamples, values: Sequence[Array]) -> classifica
         for column in range(count):
             entry = classes.classes.add()
             if labels is not None:
-                entry.label = labels[row, column]
+                entry.label = _label(labels[row, column])
             if scores is not None:
                 entry.score = scores[row, column]
     return result
+
+
+def _check_classification(alias: str, value: Array, examples: int) -> None:
+    wanted = types_pb2.DT_STRING if alias == _CLASSES else types_pb2.DT_FLOAT
+    if value.ndim != 2:
+        raise InvalidArgument(f"Expected Tensor shape: [batch_size num_classes] but got {_shape(value)}")
+    if DTYPES[value.dtype] != wanted:
+        raise InvalidArgument(f"Expected {alias} Tensor of {_spelt(wanted)}. Got: {_spelt(DTYPES[value.dtype])}")
+    if len(value) != examples:
+        raise InvalidArgument(f"Expected {alias} output batch size of {examples}. Got: {len(value)}")
+
+
+def _label(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidArgument(f"Expected classes in UTF-8, as a label is text. Got: {text[:100]!r}") from error
 
 
 def regressions(bound: BoundExamples, values: Sequence[Array]) -> regression_pb2.RegressionResult:
     """One value for each example.
 
     Raises:
-        InvalidArgument: the output is neither [examples] nor [examples, 1].
+        InvalidArgument: the output is neither float32[examples] nor float32[examples, 1].
     """
     [output] = values
-    if output.shape not in ((bound.examples,), (bound.examples, 1)):
+    if output.ndim != 1 and output.shape[1:] != (1,):
         raise InvalidArgument(
             f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {_shape(output)}"
         )
+    if len(output) != bound.examples:
+        raise InvalidArgument(f"Input batch size did not match output batch size: {bound.examples} vs. {len(output)}")
+    if DTYPES[output.dtype] != types_pb2.DT_FLOAT:
+        raise InvalidArgument(f"Expected output Tensor of DT_FLOAT.  Got: {_spelt(DTYPES[output.dtype])}")
     result = regression_pb2.RegressionResult()
     for value in output.reshape(-1).tolist():
         result.regressions.add(value=value)
     return result
+
+
+def _spelt(dtype: int) -> str:
+    return str(types_pb2.DataType.Name(dtype))
 
 
 def _shape(array: Array) -> str:

@@ -66,9 +66,12 @@ class Gate:
         return self._closed
 
     async def drain(self, grace_s: float) -> int:
-        """Close the gate and wait at most `grace_s` for the calls under way; the number that did not finish."""
+        """Close the gate and wait at most `grace_s` for the calls under way; the number that did not finish.
+
+        Who is cancelled meanwhile waits no longer.
+        """
         self._closed = True
-        with suppress(asyncio.TimeoutError):
+        with suppress(asyncio.TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(self._empty.wait(), grace_s)
         return self._calls
 

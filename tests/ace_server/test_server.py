@@ -26,6 +26,7 @@ from tensorflow_serving.apis import (
 from ace_server.tensors import to_array, to_proto
 
 State = get_model_status_pb2.ModelVersionStatus.State
+WITHOUT_END_S = 1e6  # for what no test waits for
 LONG_S = 4.0  # for what must still be under way when the test has done its next steps
 
 
@@ -364,12 +365,25 @@ def test_sigterm_drains(serve, probe_path):
 
 def test_a_drain_ends_with_its_grace_period_and_says_what_it_cut_off(serve, probe_path):
     server = serve(probe_path.parent, "--model_name=probe", "--drain_seconds=0.2")
-    in_flight = Caller(server.address).spin(LONG_S)
+    in_flight = Caller(server.address).spin(WITHOUT_END_S)
     time.sleep(0.5)
 
     assert server.stop() == 1
     assert in_flight.code() is not grpc.StatusCode.OK
     assert "1 calls unanswered" in server.stderr_text()
+
+
+def test_a_second_signal_ends_the_drain(serve, probe_path):
+    server = serve(probe_path.parent, "--model_name=probe", f"--drain_seconds={WITHOUT_END_S}")
+    in_flight = Caller(server.address).spin(WITHOUT_END_S)
+    time.sleep(0.5)
+    server.process.send_signal(signal.SIGTERM)
+    server.wait_for_log("Draining")
+
+    assert server.stop() == 1
+    assert in_flight.code() is not grpc.StatusCode.OK
+    assert "1 calls unanswered" in server.stderr_text()
+    assert "Traceback" not in server.stderr_text()
 
 
 def run(*flags):
