@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from . import calls
-from .admission import Admission
+from .admission import Admission, bytes_of
 from .config import BatchingParameters, read_batching_parameters
 from .errors import CallError, InvalidArgument, StartError
 from .merging import joined, kind_of, merge, parts_of, rows_of, split
@@ -203,7 +203,8 @@ class Batcher:
             queue = min(ready, key=lambda queue: queue.tasks[0].ready_s)
             tasks = queue.take()
             self._forget_if_empty(queue)
-            if self._quickness.on_the_loop(queue.servable, queue.fetches):
+            input_bytes = sum(bytes_of(task.feeds) for task in tasks)
+            if self._quickness.on_the_loop(queue.servable, queue.fetches, input_bytes):
                 started_s = loop.time()
                 self._finish(queue, tasks, self._attempt(queue, tasks), started_s)
                 continue
@@ -289,5 +290,5 @@ class Batcher:
         started_s = time.perf_counter()
         in_one_thread = self._quickness.in_one_thread(queue.servable, queue.fetches)
         values = queue.servable.run(feeds, queue.fetches, in_one_thread=in_one_thread)
-        self._quickness.ran(queue.servable, queue.fetches, time.perf_counter() - started_s)
+        self._quickness.ran(queue.servable, queue.fetches, time.perf_counter() - started_s, bytes_of(feeds))
         return values

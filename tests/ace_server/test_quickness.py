@@ -9,24 +9,25 @@ from ace_server.quickness import Quickness
 
 QUICK_S, CONTENDED_S, SLOW_S = 0.0001, 0.004, 0.1
 Y = ["y:0"]
+SMALL, LARGE = 4, 800_000  # bytes
 
 
-def told(probe, *runs_s):
+def told(probe, *runs_s, input_bytes=SMALL):
     quickness = Quickness()
     for run_s in runs_s:
-        quickness.ran(probe, Y, run_s)
+        quickness.ran(probe, Y, run_s, input_bytes)
     return quickness
 
 
 def test_a_graph_is_run_on_the_loop_once_its_runs_were_quick_and_prepared_in_a_thread(probe):
     assert not told(probe, *[QUICK_S] * 19).in_one_thread(probe, Y)
     assert told(probe, *[QUICK_S] * 20).in_one_thread(probe, Y)
-    assert not told(probe, *[QUICK_S] * 20).on_the_loop(probe, Y)
-    assert told(probe, *[QUICK_S] * 22).on_the_loop(probe, Y)
+    assert not told(probe, *[QUICK_S] * 20).on_the_loop(probe, Y, SMALL)
+    assert told(probe, *[QUICK_S] * 22).on_the_loop(probe, Y, SMALL)
 
 
 def test_runs_that_waited_for_the_interpreter_only_delay_that(probe):
-    assert told(probe, *[QUICK_S, QUICK_S, CONTENDED_S] * 25).on_the_loop(probe, Y)
+    assert told(probe, *[QUICK_S, QUICK_S, CONTENDED_S] * 25).on_the_loop(probe, Y, SMALL)
 
 
 def test_a_graph_that_takes_long_now_and_then_stays_in_threads(probe):
@@ -38,7 +39,38 @@ def test_a_graph_that_has_held_up_the_loop_does_not_come_back_soon(probe):
 
 
 def test_other_outputs_are_judged_apart(probe):
-    assert not told(probe, *[QUICK_S] * 22).on_the_loop(probe, ["rows:0"])
+    assert not told(probe, *[QUICK_S] * 22).on_the_loop(probe, ["rows:0"], SMALL)
+
+
+def test_inputs_larger_than_those_that_were_quick_have_a_thread_until_such_are_quick_too(probe):
+    quickness = told(probe, *[QUICK_S] * 22)
+    assert not quickness.on_the_loop(probe, Y, LARGE)
+
+    quickness.ran(probe, Y, SLOW_S, LARGE)
+    assert quickness.on_the_loop(probe, Y, SMALL)
+
+    quickness.ran(probe, Y, QUICK_S, LARGE)
+    assert quickness.on_the_loop(probe, Y, LARGE)
+
+
+def test_a_large_request_to_a_quick_graph_does_not_hold_up_the_loop(probe):
+    signature = probe.signatures["divide"]
+    (given,), (wanted,) = signature.inputs.values(), signature.outputs.values()
+
+    async def scenario():
+        batcher = Batcher(BatchingParameters(), merging=False)
+        for rows in [1] * 40 + [200_000]:
+            feeds = {given.name: np.ones(rows, dtype=np.int32)}
+            request = asyncio.create_task(batcher.run(probe, feeds, [wanted.name]))
+            await asyncio.sleep(0)  # the request is taken on here, and run where it is run on the loop
+            on_the_loop = not batcher.busy_with(probe)
+            await request
+            yield rows, on_the_loop
+
+    async def last():
+        return [where async for where in scenario()][-2:]
+
+    assert asyncio.run(last()) == [(1, True), (200_000, False)]
 
 
 @pytest.mark.parametrize("merging", [False, True])
