@@ -15,7 +15,7 @@ from .answers import Verdict, VersionStatus, obstacle
 from .channel import GET_MODEL_METADATA, GET_MODEL_STATUS, PREDICT
 from .client import POLL_S, Client, entry, reader
 from .errors import CallError, RequestRejected
-from .exchange import Exchange, Timer, positive
+from .exchange import Exchange, Terms, Timer, positive
 from .hedging import Hedging
 from .images import Image, several
 from .protos.serving_pb2 import ModelSpec
@@ -121,11 +121,11 @@ class AsyncDetector(Client["_Method"]):
 
     async def wait_ready(self, timeout_s: float, *, version: int | None = None) -> None:
         """As `Detector.wait_ready`."""
-        end_s = time.monotonic() + positive(timeout_s)
+        end_s, terms = time.monotonic() + positive(timeout_s), self._waiting()
         while True:
             cause: CallError | None = None
             try:
-                in_the_way = obstacle(await self._model_status(self._status_timer(end_s)), version)
+                in_the_way = obstacle(await self._model_status(self._status_timer(end_s), terms), version)
             except CallError as error:
                 in_the_way, cause = str(error), error
             if in_the_way is None:
@@ -187,8 +187,8 @@ class AsyncDetector(Client["_Method"]):
                 raise
         return [each for part in parts(images, self._limits) for each in await self._answers(part, 0.0, spec, timer)]
 
-    async def _model_status(self, timer: Timer) -> list[VersionStatus]:
-        with self._exchange(GET_MODEL_STATUS, timer) as exchange:
+    async def _model_status(self, timer: Timer, terms: Terms | None = None) -> list[VersionStatus]:
+        with self._exchange(GET_MODEL_STATUS, timer, terms=terms) as exchange:
             request = exchange.encoded(codec.status_request(self._call.model).SerializeToString)
             return exchange.decoded(await self._ask(GET_MODEL_STATUS, request, exchange), codec.statuses)
 

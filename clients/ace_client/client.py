@@ -84,11 +84,11 @@ class Client(ABC, Generic[_Method]):
         call = self._call if model is None else Call(model, self._call.address, self._call.deadline_s)
         return Timer(call, deadline_s)
 
-    def _exchange(self, path: str, timer: Timer, images: int = 0) -> Exchange:
+    def _exchange(self, path: str, timer: Timer, images: int = 0, terms: Terms | None = None) -> Exchange:
         call = timer.call
         _, service, method = path.split("/")
         start = Start(service, method, call.model, call.address, call.deadline_s, images)
-        return Exchange(self._terms, timer, start, self._credentials.metadata())
+        return Exchange(terms or self._terms, timer, start, self._credentials.metadata())
 
     def _methods(self, path: str, scope: object = None) -> tuple[_Method, _Method]:
         """The method to call, and the one for a second attempt beside it."""
@@ -97,6 +97,10 @@ class Client(ABC, Generic[_Method]):
             return method, method
         line, other = self._lines.pick(scope)
         return line.methods[path], other.methods[path]
+
+    def _waiting(self) -> Terms:
+        """For the calls of one wait: a server that comes late takes no retries from the calls that follow."""
+        return replace(self._terms, budget=RetryBudget())
 
     def _status_timer(self, end_s: float) -> Timer:
         """For one of the calls of a wait until `end_s`."""

@@ -8,18 +8,18 @@ from ace_client import DeadlineExceeded, Options, Overloaded, ServerUnavailable
 from ace_client.retries import RetryBudget
 
 
-def refuse(server, times: int, code=grpc.StatusCode.UNAVAILABLE, message="not now", pushback="1"):
+def refuse(server, times: int, code=grpc.StatusCode.UNAVAILABLE, message="not now", pushback="1", method="predict"):
     """The server refuses so many requests, and answers the others."""
-    numbers, answer = count(1), server.predict
+    numbers, answer = count(1), getattr(server, method)
 
-    def predict(request, context):
+    def answer_later(request, context):
         if next(numbers) > times:
             return answer(request, context)
         if pushback is not None:
             context.set_trailing_metadata((("grpc-retry-pushback-ms", pushback),))
         return context.abort(code, message)
 
-    server.predict = predict
+    setattr(server, method, answer_later)
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
@@ -168,6 +168,16 @@ def test_answers_earn_a_reserve_for_the_day_on_which_all_callers_fail_at_once():
 
     assert sum(new.failed() for _ in range(1000)) == 19
     assert sum(proven.failed() for _ in range(1000)) == 49
+
+
+def test_waiting_for_a_server_leaves_the_calls_that_follow_their_retries(connect, server):
+    refuse(server, 20, method="model_status")
+    refuse(server, 4)
+
+    with connect(server.address, deadline_s=20) as detector:
+        detector.wait_ready(timeout_s=30)
+
+        assert detector.detect(bytes(250))[0].prob_fake == 0.25
 
 
 def test_a_server_that_takes_smaller_batches_is_obeyed_from_then_on(connect, server):
