@@ -59,9 +59,8 @@ class Lines(Generic[_Method]):
         self._dial = dial
         self._numbers = count()
         self._lock = threading.Lock()
-        self._lines: list[Line[_Method]] = []
+        self._opened: tuple[object, list[Line[_Method]]] = None, []  # for what, and the lines
         self._status: tuple[Channel, _Method] | None = None
-        self._opened_for: object = None
         self._before: list[Channel] = []
         self._closed = False
 
@@ -78,6 +77,7 @@ class Lines(Generic[_Method]):
         """GetModelStatus, also of servers that say that they are not healthy: it is how one learns why."""
         self._current(scope)
         with self._lock:
+            self._check_open()
             if self._status is None:
                 channel = self._open(health_service=None)
                 self._status = channel, channel.unary_unary(GET_MODEL_STATUS)
@@ -90,20 +90,30 @@ class Lines(Generic[_Method]):
             return self._retire() + self._before
 
     def _current(self, scope: object) -> list[Line[_Method]]:
-        wanted_for = (os.getpid(), scope, self._credentials.stamp)
-        if wanted_for != self._opened_for or self._closed:
-            with self._lock:
-                if self._closed:
-                    raise ValueError("the detector is closed, and cannot be asked any more")
-                if wanted_for != self._opened_for:
-                    self._before = self._retire()  # kept until the next time, as calls may be under way on them
-                    self._lines = [Line(self._open(self._options.health_service)) for _ in range(self._count())]
-                    self._opened_for = wanted_for
-        return self._lines
+        opened_for, lines = self._opened  # in one look: others may replace them meanwhile
+        if self._wanted_for(scope) == opened_for:
+            return lines
+        with self._lock:
+            self._check_open()
+            wanted_for = self._wanted_for(scope)  # another one by now, where who waited here came late
+            opened_for, lines = self._opened
+            if wanted_for != opened_for:
+                lines = [Line(self._open(self._options.health_service)) for _ in range(self._count())]
+                self._before = self._retire()  # kept until the next time, as calls may be under way on them
+                self._opened = wanted_for, lines
+            return lines
+
+    def _wanted_for(self, scope: object) -> object:
+        return os.getpid(), scope, self._credentials.stamp
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the detector is closed, and cannot be asked any more")
 
     def _retire(self) -> list[Channel]:
-        old = [line.channel for line in self._lines] + ([self._status[0]] if self._status else [])
-        self._lines, self._status = [], None
+        _, lines = self._opened
+        old = [line.channel for line in lines] + ([self._status[0]] if self._status else [])
+        self._opened, self._status = (None, []), None
         return old
 
     def _count(self) -> int:
