@@ -20,7 +20,7 @@ from .hedging import Hedging
 from .images import Image, several
 from .protos.serving_pb2 import ModelSpec
 from .signatures import Metadata
-from .splitting import Batch, Splitter, parts
+from .splitting import Batch, Splitter, parts, too_large
 from .tensors import Array
 
 _Method: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
@@ -183,6 +183,8 @@ class AsyncDetector(Client["_Method"]):
                 exchange.verdicts = exchange.decoded(await self._ask(PREDICT, request, exchange), reader(len(images)))
                 return exchange.verdicts
         except RequestRejected as error:
+            if unfit := too_large(str(error), images):
+                return [codec.failed(unfit)]
             if not self._limits.learn(str(error), images):
                 raise
         return [each for part in parts(images, self._limits) for each in await self._answers(part, 0.0, spec, timer)]

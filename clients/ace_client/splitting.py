@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .answers import Verdict
+from .errors import ImageError
 
 MAX_REQUEST_BYTES: Final = 32 * 2**20
 """Where a request is split; one image larger than this goes alone."""
@@ -32,6 +33,17 @@ class Limits:
             self.max_bytes = min(self.max_bytes, int(found[1]) * 9 // 10)  # the rest of the message is there too
             return True
         return False
+
+
+def too_large(refusal: str, images: Sequence[bytes]) -> ImageError | None:
+    """What is wrong with an image that was refused alone, in these words, for the size of its message."""
+    found = _LARGEST_MESSAGE.search(refusal)
+    if found is None or len(images) != 1:
+        return None
+    return ImageError(
+        f"{len(images[0]):,} bytes do not fit into a message, of which the server, or a proxy before it, takes "
+        f"{int(found[1]):,}: scale the image down, or raise that limit"
+    )
 
 
 @dataclass(slots=True)

@@ -60,7 +60,7 @@ def test_tensorflow_servings_messages_tell_errors_of_one_status_apart(server, co
     server.predict = answer_with(code, message)
 
     with Detector(server.address) as detector, pytest.raises(kind) as raised:
-        detector.detect(b"jpeg")
+        detector.predict("detector", "serving_default", {"image_bytes": [b"jpeg"]})
 
     assert message in str(raised.value) or kind is DeadlineExceeded
 

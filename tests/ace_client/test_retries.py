@@ -4,7 +4,7 @@ from itertools import count
 import grpc
 import pytest
 
-from ace_client import DeadlineExceeded, Options, Overloaded, ServerUnavailable
+from ace_client import DeadlineExceeded, Options, Overloaded, ServerUnavailable, Verdict
 from ace_client.retries import RetryBudget
 
 
@@ -57,7 +57,6 @@ def test_requests_of_any_size_are_tried_again(connect, server):
         (grpc.StatusCode.INVALID_ARGUMENT, "wrong"),
         (grpc.StatusCode.INTERNAL, "broken"),
         (grpc.StatusCode.CANCELLED, "by the server's own choice"),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (9 vs. 4)"),
     ],
 )
 def test_what_would_fail_again_is_tried_once(connect, server, code, message):
@@ -197,6 +196,27 @@ def test_a_server_that_takes_smaller_batches_is_obeyed_from_then_on(connect, ser
 
     assert [round(verdict.prob_fake * 1000) for verdict in verdicts] == list(range(10))
     assert [len(request.inputs["image_bytes"].string_val) for request in server.requests] == [4, 4, 2]
+
+
+def test_an_image_larger_than_a_message_to_the_server_spoils_only_its_own_verdict(connect, server):
+    def predict(request, context):
+        size = sum(map(len, request.inputs["image_bytes"].string_val))
+        if size > 500:
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, f"SERVER: Received message larger than max ({size} vs. 500)"
+            )
+        return answer(request, context)
+
+    answer, server.predict = server.predict, predict
+    with connect(server.address) as detector:
+        first, large, last = detector.detect([bytes(250), bytes(1750), bytes(250)])
+        server.requests.clear()
+        [alone] = detector.detect(bytes(1750))
+
+    assert first == last == Verdict(0.25, "real", 7)
+    assert large.error == alone.error
+    assert large.error.startswith("1,750 bytes do not fit into a message, of which the server, or a proxy before it, ")
+    assert len(server.requests) == 1
 
 
 def test_a_detector_made_before_its_server_finds_it(connect, free_address, serve_later):
