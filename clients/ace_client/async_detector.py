@@ -141,23 +141,26 @@ class AsyncDetector(Client["_Method"]):
             return grpc.aio.insecure_channel(target, options=options)
         return grpc.aio.secure_channel(target, credentials, options=options)
 
-    async def _batches(self, images: Iterable[Image] | AsyncIterable[Image]) -> AsyncIterator[Batch]:
+    async def _batches(self, images: Iterable[Image] | AsyncIterable[Image]) -> AsyncIterator[Batch | None]:
+        """The batches as they fill, and None after each image: time to look what has been answered."""
         splitter = Splitter(self._limits)
         async for image in _each(images):
             blocking = isinstance(image, str | os.PathLike) or hasattr(image, "read")
             for batch in splitter.add(*(await asyncio.to_thread(entry, image) if blocking else entry(image))):
                 yield batch
+            yield None
         for batch in splitter.rest():
             yield batch
 
-    async def _in_order(self, batches: AsyncIterator[Batch], asked: _Asked) -> AsyncIterator[list[Verdict]]:
-        """The verdicts batch by batch."""
+    async def _in_order(self, batches: AsyncIterator[Batch | None], asked: _Asked) -> AsyncIterator[list[Verdict]]:
+        """The verdicts batch by batch, as soon as they are there."""
         under_way: deque[asyncio.Task[list[Verdict]]] = deque()
         try:
             async for batch in batches:
-                under_way.append(asyncio.create_task(self._verdicts(batch, *asked())))
-                await asyncio.sleep(0)  # so that it is sent before the next images are read
-                if len(under_way) >= self._options.in_flight:
+                if batch:
+                    under_way.append(asyncio.create_task(self._verdicts(batch, *asked())))
+                await asyncio.sleep(0)  # so that it is sent, and answers come, before the next image is read
+                while under_way and (len(under_way) >= self._options.in_flight or under_way[0].done()):
                     yield await under_way.popleft()
             while under_way:
                 yield await under_way.popleft()

@@ -86,7 +86,11 @@ class Detector(Client["_Method"]):
             TypeError, ValueError: what was handed over is no image, or both version and label were.
         """
         asked = self._spec(self._call.model, version, label, key), self._timer(deadline_s)
-        return list(chain.from_iterable(self._in_order(self._batches(several(images)), lambda: asked)))
+        batches = filter(None, self._batches(several(images)))
+        first = list(islice(batches, 2))
+        if len(first) < 2:  # which costs no thread
+            return [verdict for batch in first for verdict in self._verdicts(batch, *asked)]
+        return list(chain.from_iterable(self._in_order(chain(first, batches), lambda: asked)))
 
     def stream(
         self,
@@ -193,25 +197,24 @@ class Detector(Client["_Method"]):
             return grpc.insecure_channel(target, options=options)
         return grpc.secure_channel(target, credentials, options=options)
 
-    def _batches(self, images: Iterable[Image]) -> Iterator[Batch]:
+    def _batches(self, images: Iterable[Image]) -> Iterator[Batch | None]:
+        """The batches as they fill, and None after each image: time to look what has been answered."""
         splitter = Splitter(self._limits)
         for image in images:
             yield from splitter.add(*entry(image))
+            yield None
         yield from splitter.rest()
 
-    def _in_order(self, batches: Iterator[Batch], asked: _Asked) -> Iterator[list[Verdict]]:
-        """The verdicts batch by batch; a single batch costs no thread."""
-        first = list(islice(batches, 2))
-        if len(first) < 2:
-            yield from (self._verdicts(batch, *asked()) for batch in first)
-            return
+    def _in_order(self, batches: Iterator[Batch | None] | Iterator[Batch], asked: _Asked) -> Iterator[list[Verdict]]:
+        """The verdicts batch by batch, as soon as they are there."""
         pool = ThreadPoolExecutor(self._options.in_flight, thread_name_prefix="ace_client")
         under_way: deque[Future[list[Verdict]]] = deque()
         try:
-            for batch in chain(first, batches):
-                spec, timer = asked()
-                under_way.append(pool.submit(copy_context().run, self._verdicts, batch, spec, timer))
-                if len(under_way) >= self._options.in_flight:
+            for batch in batches:
+                if batch:
+                    spec, timer = asked()
+                    under_way.append(pool.submit(copy_context().run, self._verdicts, batch, spec, timer))
+                while under_way and (len(under_way) >= self._options.in_flight or under_way[0].done()):
                     yield _result(under_way.popleft())
             while under_way:
                 yield _result(under_way.popleft())

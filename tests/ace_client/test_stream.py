@@ -22,6 +22,40 @@ def test_endless_images_are_answered_in_order_and_taken_only_as_they_can_be_sent
     assert next(taken) <= 100 + 2 * (3 + 1) + 1
 
 
+def test_a_stream_sends_what_is_full_before_it_takes_the_next_image(connect, server):
+    asked, in_time, answer = threading.Event(), [], server.predict
+
+    def predict(request, context):
+        asked.set()
+        return answer(request, context)
+
+    def images():
+        yield b"first"
+        in_time.append(asked.wait(10))
+        yield b"second"
+
+    server.predict = predict
+    with connect(server.address, options=Options(max_batch=1)) as detector:
+        assert len(list(detector.stream(images()))) == 2
+
+    assert in_time == [True]
+
+
+def test_verdicts_that_are_there_do_not_wait_until_another_batch_is_full(connect, server):
+    taken = itertools.count(1)
+
+    def images():
+        for number in taken:
+            if number > 500:
+                threading.Event().wait(0.01)
+            yield b"image"
+
+    with connect(server.address, options=Options(max_batch=500)) as detector:
+        next(iter(detector.stream(images())))
+
+    assert next(taken) < 1000
+
+
 def test_each_request_of_a_stream_has_the_deadline_to_itself(connect, server):
     def images():
         for _ in range(4):
