@@ -80,7 +80,7 @@ class AsyncDetector(Client["_Method"]):
         def ask() -> tuple[ModelSpec, Timer]:
             return self._spec(self._call.model, version, label, key), self._timer(deadline_s)
 
-        async for verdicts in self._in_order(self._batches(images), ask):
+        async for verdicts in self._in_order(_caught(self._batches(images)), ask):
             for verdict in verdicts:
                 yield verdict
 
@@ -142,22 +142,32 @@ class AsyncDetector(Client["_Method"]):
         return grpc.aio.secure_channel(target, credentials, options=options)
 
     async def _batches(self, images: Iterable[Image] | AsyncIterable[Image]) -> AsyncIterator[Batch | None]:
-        """The batches as they fill, and None after each image: time to look what has been answered."""
+        """As those of `Detector`."""
         splitter = Splitter(self._limits)
-        async for image in _each(images):
-            blocking = isinstance(image, str | os.PathLike) or hasattr(image, "read")
-            for batch in splitter.add(*(await asyncio.to_thread(entry, image) if blocking else entry(image))):
+        try:
+            async for image in _each(images):
+                blocking = isinstance(image, str | os.PathLike) or hasattr(image, "read")
+                for batch in splitter.add(*(await asyncio.to_thread(entry, image) if blocking else entry(image))):
+                    yield batch
+                yield None
+        except Exception:
+            for batch in splitter.rest():
                 yield batch
-            yield None
+            raise
         for batch in splitter.rest():
             yield batch
 
-    async def _in_order(self, batches: AsyncIterator[Batch | None], asked: _Asked) -> AsyncIterator[list[Verdict]]:
-        """The verdicts batch by batch, as soon as they are there."""
+    async def _in_order(
+        self, batches: AsyncIterator[Batch | Exception | None], asked: _Asked
+    ) -> AsyncIterator[list[Verdict]]:
+        """The verdicts batch by batch, as soon as they are there; an exception that comes last is raised after them."""
+        error: Exception | None = None
         under_way: deque[asyncio.Task[list[Verdict]]] = deque()
         try:
             async for batch in batches:
-                if batch:
+                if isinstance(batch, Exception):
+                    error = batch
+                elif batch:
                     under_way.append(asyncio.create_task(self._verdicts(batch, *asked())))
                 await asyncio.sleep(0)  # so that it is sent, and answers come, before the next image is read
                 while under_way and (len(under_way) >= self._options.in_flight or under_way[0].done()):
@@ -168,6 +178,8 @@ class AsyncDetector(Client["_Method"]):
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+        if error is not None:
+            raise error
 
     async def _verdicts(self, batch: Batch, spec: ModelSpec, timer: Timer) -> list[Verdict]:
         if self._shadow is None:
@@ -243,6 +255,15 @@ class AsyncDetector(Client["_Method"]):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _caught(batches: AsyncIterator[Batch | None]) -> AsyncIterator[Batch | Exception | None]:
+    """The batches, and last what they raise."""
+    try:
+        async for batch in batches:
+            yield batch
+    except Exception as error:  # whatever the caller's images raise: it is raised again in its place
+        yield error
 
 
 async def _each(images: Iterable[Image] | AsyncIterable[Image]) -> AsyncIterator[Image]:

@@ -113,7 +113,7 @@ class Detector(Client["_Method"]):
         def ask() -> tuple[ModelSpec, Timer]:
             return self._spec(self._call.model, version, label, key), self._timer(deadline_s)
 
-        return chain.from_iterable(self._in_order(self._batches(images), ask))
+        return chain.from_iterable(self._in_order(_caught(self._batches(images)), ask))
 
     def predict(
         self,
@@ -198,20 +198,30 @@ class Detector(Client["_Method"]):
         return grpc.secure_channel(target, credentials, options=options)
 
     def _batches(self, images: Iterable[Image]) -> Iterator[Batch | None]:
-        """The batches as they fill, and None after each image: time to look what has been answered."""
+        """The batches as they fill, and None after each image: time to look what has been answered.
+
+        What has gathered when the images raise comes before it.
+        """
         splitter = Splitter(self._limits)
-        for image in images:
-            yield from splitter.add(*entry(image))
-            yield None
+        try:
+            for image in images:
+                yield from splitter.add(*entry(image))
+                yield None
+        except Exception:
+            yield from splitter.rest()
+            raise
         yield from splitter.rest()
 
-    def _in_order(self, batches: Iterator[Batch | None] | Iterator[Batch], asked: _Asked) -> Iterator[list[Verdict]]:
-        """The verdicts batch by batch, as soon as they are there."""
+    def _in_order(self, batches: Iterator[Batch | Exception | None], asked: _Asked) -> Iterator[list[Verdict]]:
+        """The verdicts batch by batch, as soon as they are there; an exception that comes last is raised after them."""
+        error: Exception | None = None
         pool = ThreadPoolExecutor(self._options.in_flight, thread_name_prefix="ace_client")
         under_way: deque[Future[list[Verdict]]] = deque()
         try:
             for batch in batches:
-                if batch:
+                if isinstance(batch, Exception):
+                    error = batch
+                elif batch:
                     spec, timer = asked()
                     under_way.append(pool.submit(copy_context().run, self._verdicts, batch, spec, timer))
                 while under_way and (len(under_way) >= self._options.in_flight or under_way[0].done()):
@@ -220,6 +230,8 @@ class Detector(Client["_Method"]):
                 yield _result(under_way.popleft())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+        if error is not None:
+            raise error
 
     def _verdicts(self, batch: Batch, spec: ModelSpec, timer: Timer) -> list[Verdict]:
         if self._shadow is None:
@@ -295,6 +307,14 @@ class Detector(Client["_Method"]):
         finally:
             for call in calls:
                 call.cancel()
+
+
+def _caught(batches: Iterator[Batch | None]) -> Iterator[Batch | Exception | None]:
+    """The batches, and last what they raise."""
+    try:
+        yield from batches
+    except Exception as error:  # whatever the caller's images raise: it is raised again in its place
+        yield error
 
 
 def _result(future: "Future[list[Verdict]]") -> list[Verdict]:

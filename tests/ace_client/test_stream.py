@@ -89,6 +89,25 @@ def test_an_error_ends_a_stream_after_the_verdicts_before_it(connect, server):
     assert [verdict.error for verdict in before] == [None, None]
 
 
+def images_that_fail():
+    yield from (b"1", b"2", b"3", b"4", b"5")
+    raise ArithmeticError("no more")
+
+
+@pytest.mark.parametrize(
+    ("images", "error"),
+    [(images_that_fail, ArithmeticError), (lambda: iter([b"1", b"2", b"3", b"4", b"5", 6, b"7"]), TypeError)],
+    ids=["from where they come", "no image"],
+)
+def test_an_error_of_the_images_ends_a_stream_after_the_verdicts_before_it(connect, server, images, error):
+    verdicts = []
+
+    with connect(server.address, options=Options(max_batch=2)) as detector, pytest.raises(error):
+        verdicts.extend(detector.stream(images()))
+
+    assert len(verdicts) == 5
+
+
 def test_many_requests_of_one_call_are_under_way_at_once_but_not_more_than_told(connect, server):
     meeting, answer = threading.Barrier(3), server.predict
 
