@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--server", default="127.0.0.1:8500", metavar="HOST:PORT", help="default: %(default)s")
     parser.add_argument("--model", default=contract.MODEL_NAME, metavar="NAME", help="default: %(default)s")
     pinned = parser.add_mutually_exclusive_group()
-    pinned.add_argument("--version", type=int, metavar="N", help="ask this version; default: the newest")
+    pinned.add_argument("--version", type=_version, metavar="N", help="ask this version; default: the newest")
     pinned.add_argument("--label", metavar="LABEL", help="ask the version with this label, as in `stable`")
     parser.add_argument(
         "--concurrency",
@@ -91,6 +91,12 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sheet", metavar="PNG", help="draw the images with their scores, the highest first")
     parser.add_argument("--fail-on", choices=[contract.FAKE], help=f"exit with {_FAKE_FOUND} where there is one")
+
+
+def _version(text: str) -> int:
+    if not text.isdecimal() or len(text) > 19 or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no version: give a number from 0 to {2**63 - 1}")
+    return int(text)
 
 
 def _at_least_1(text: str) -> int:

@@ -74,6 +74,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ImageError(f"cannot read {str(path)!r}: no file has such a name ({error})") from error
 
 
 def _read_open(file: Readable) -> bytes:

@@ -52,6 +52,12 @@ def test_a_file_that_cannot_be_read_says_which_and_why(tmp_path):
         encode(tmp_path / "gone.jpg")
 
 
+@pytest.mark.parametrize("name", ["a\0b.jpg", "\ud800.jpg"])
+def test_a_name_that_no_file_has_says_so(name):
+    with pytest.raises(ImageError, match=r"^cannot read '.*\.jpg': no file has such a name \("):
+        encode(name)
+
+
 def test_an_image_larger_than_a_message_is_refused():
     with pytest.raises(ImageError, match="300 MiB do not fit into a message"):
         encode(bytes(300 * 2**20))

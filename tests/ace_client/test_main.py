@@ -85,6 +85,8 @@ def test_no_server_is_one_error_without_a_traceback(free_address, faces, capsys)
     [
         [],
         ["a.jpg", "--version", "1", "--label", "stable"],
+        ["a.jpg", "--version", "99999999999999999999"],
+        ["a.jpg", "--version", "-1"],
         ["a.jpg", "--server", "localhost"],
         ["a.jpg", "--deadline-s", "0"],
         ["a.jpg", "--concurrency", "0"],

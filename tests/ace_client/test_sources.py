@@ -65,6 +65,17 @@ def test_a_nul_list_may_hold_line_breaks_and_bytes_that_are_no_text():
     assert [os.fsencode(name) for name in images("-", listed=b"a\nb.jpg\0\xff.jpg\0")] == [b"a\nb.jpg", b"\xff.jpg"]
 
 
+@pytest.mark.parametrize("separator", [b"\0", b"\n"])
+def test_a_list_that_comes_in_pieces_is_told_by_the_first_separator_in_it(separator):
+    pieces = [b"a", b".jpg", separator + b"b.jpg", separator]
+
+    class Pipe:
+        def read1(self, _size):
+            return pieces.pop(0) if pieces else b""
+
+    assert list(sources.names_in(Pipe())) == ["a.jpg", "b.jpg"]
+
+
 def test_a_long_list_is_read_as_it_comes():
     lines = (f"{number}.jpg\n".encode() for number in range(10**9))
 

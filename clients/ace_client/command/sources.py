@@ -50,7 +50,10 @@ def check(names: Sequence[str]) -> None:
 
 def names_in(stream: BinaryIO) -> Iterator[str]:
     """The names in a list that is read as it comes: one a line, or each ended by NUL, as `find -print0` writes them."""
-    chunk = _some(stream)
+    chunk = more = _some(stream)
+    while more and b"\0" not in chunk and b"\n" not in chunk:  # half a name says nothing of how it will end
+        more = _some(stream)
+        chunk += more
     separator = b"\0" if b"\0" in chunk else b"\n"
     rest = b""
     while chunk:
