@@ -30,11 +30,6 @@ class Candidate:
     onednn: bool | None = None
 
     @property
-    def is_default(self) -> bool:
-        """Whether it is how a server is started by somebody who has measured nothing."""
-        return self.setting is None and self.onednn is None
-
-    @property
     def name(self) -> str:
         """What it is called in tables."""
         if self.setting:
