@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 ARRIVALS: Final = 50_000  # of a simulation: its p99 then is within a few percent
 _PRECISION: Final = 0.005
 _BUSY_AT_MOST: Final = 0.7  # of processors that decode: beyond it they queue
+_ROUNDED: Final = 1 + 1e-6  # of a limit: 395 ms and 5 ms are 400 ms, though not in binary
+_LEAST_PER_S: Final = 0.01  # images a second: what does not hold there is out of reach
 
 Times = NDArray[np.float64]
 
@@ -77,19 +79,23 @@ class Replica:
 
     def highest_rate(self, quantile: float, limit_s: float) -> float:
         """The highest rate at which that quantile is within the limit; 0 where it is beyond it even alone."""
-        if float(self.curve.by_size()[1]) + self.overhead_s > limit_s:
+        if float(self.curve.by_size()[1]) + self.overhead_s > limit_s * _ROUNDED:
             return 0.0
         low, high = 0.0, self.curve.most_per_s * self.runners
-        while high - low > _PRECISION * high:
+        while high - low > _PRECISION * high and high > _LEAST_PER_S:
             middle = (low + high) / 2
-            held = float(np.quantile(self.at(middle), quantile)) <= limit_s
+            held = float(np.quantile(self.at(middle), quantile)) <= limit_s * _ROUNDED
             low, high = (middle, high) if held else (low, middle)
         return low
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a replica runs on, and what an image costs it beside the network."""
+    """What a replica runs on, and what an image costs it beside the runs.
+
+    Raises:
+        ValueError: there is no processor or no network, or an image costs less than nothing.
+    """
 
     cores: float = 8.0
     decode_s: float = 0.004  # of one core, an image
@@ -97,11 +103,17 @@ class Machine:
     network_bits_per_s: float = 10e9
     price_per_hour: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not (self.cores > 0 and self.network_bits_per_s > 0):
+            raise ValueError("--cores and --gbit are numbers above 0")
+        if not (self.decode_s >= 0 and self.image_bytes >= 0):
+            raise ValueError("--decode-ms and --image-kb are numbers from 0 up")
+
     def per_s(self) -> dict[str, float]:
-        """Images a second that each part can carry: decoding with room to spare, and the network."""
+        """Images a second that each part can carry, inf where they cost it nothing: decoding with room to spare."""
         return {
-            "decoding": _BUSY_AT_MOST * self.cores / self.decode_s,
-            "network": self.network_bits_per_s / (8 * self.image_bytes),
+            "decoding": _BUSY_AT_MOST * self.cores / self.decode_s if self.decode_s else math.inf,
+            "network": self.network_bits_per_s / (8 * self.image_bytes) if self.image_bytes else math.inf,
         }
 
 

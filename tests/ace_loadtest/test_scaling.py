@@ -68,6 +68,32 @@ def test_the_price_is_of_all_replicas_over_the_images_of_an_hour():
     assert need.price_per_million == pytest.approx(2 * 1.8 / (3600 * 100) * 1e6)
 
 
+def test_a_part_that_an_image_costs_nothing_never_saturates():
+    machine = Machine(decode_s=0.0, image_bytes=0.0)
+
+    [need] = needs([1000], Replica(BATCHES), machine, per_replica=50.0)
+
+    assert (need.first, need.replicas, need.decode_cores, need.gbit_per_s) == ("runs", 20, 0.0, 0.0)
+
+
+def test_a_run_that_takes_all_of_the_limit_keeps_it_while_no_image_meets_another(monkeypatch):
+    monkeypatch.setattr("ace_loadtest.scaling.ARRIVALS", 1000)
+    alone = Replica(Curve({1: 0.395}), overhead_s=0.005)  # 400 ms, and in binary a little more
+
+    met = 1 / 0.395  # of these, by the share of the images that meet another one
+    assert alone.highest_rate(0.5, 0.4) == pytest.approx(0.5 * met, rel=0.1)
+    assert alone.highest_rate(0.9999, 0.4) == 0.0
+
+
+@pytest.mark.parametrize("wrong", ["--cores=0", "--gbit=0", "--decode-ms=-1", "--image-kb=nan"])
+def test_a_machine_that_is_none_is_refused(wrong, capsys):
+    with pytest.raises(SystemExit) as raised:
+        main(["plan", "--curve", "1=40ms", "--slo", "p99=400ms", wrong])
+
+    assert raised.value.code == 2
+    assert wrong.partition("=")[0] in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["40ms", "1=40", "1=40ms;8=90ms", "0=1ms", "1=90ms,8=40ms", ""])
 def test_a_curve_that_is_none_is_refused(text):
     with pytest.raises(ValueError, match="curve"):

@@ -117,7 +117,9 @@ def _plan(options: argparse.Namespace, work: tuple[Replica, Machine, tuple[float
     replica, machine, (quantile, limit_s), rates = work
     per_replica = replica.highest_rate(quantile, limit_s)
     if not per_replica:
-        raise SloOutOfReach(f"{options.slo} is missed by one image alone. Allow more, or find a faster setting.")
+        raise SloOutOfReach(
+            f"{options.slo} is missed by one image alone, or once two meet. Allow more, or find a faster setting."
+        )
     found = list(needs(rates, replica, machine, per_replica))
     most = replica.curve.most_per_s * replica.runners
     if options.json:
