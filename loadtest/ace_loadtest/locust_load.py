@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import gevent
@@ -32,7 +33,8 @@ from .samples import OK, STATUSES, Samples, from_bytes, merged
 
 _log = logging.getLogger(__name__)
 
-_PREPARE, _READY, _BEGIN, _ROWS, _DONE = (f"ace_{name}" for name in ("prepare", "ready", "begin", "rows", "done"))
+_PREPARE, _READY, _BEGIN = "ace_prepare", "ace_ready", "ace_begin"
+_ROWS, _DONE, _STOP = "ace_rows", "ace_done", "ace_stop"
 _LOOK_S = 0.25
 _LEFT_S = 10.0  # beside the deadline, for the last answers and their way here
 
@@ -62,11 +64,12 @@ class Sending:
         self._environment = environment
         self._plan = plan
         self._remote: Remote | None = None
-        self._part = Part()
+        self._part: Part | None = None  # of the next load; a worker that joins while one is made has none
         self._users = 0
         self.over = Event()
         environment.runner.register_message(_PREPARE, self._on_prepare)
         environment.runner.register_message(_BEGIN, self._on_begin)
+        environment.runner.register_message(_STOP, self._on_stop)
         environment.events.test_start.add_listener(self._start)
         environment.events.test_stopping.add_listener(self._stop)
 
@@ -82,9 +85,18 @@ class Sending:
         if self._remote:
             self._remote.begin()
 
+    def _on_stop(self, **_: object) -> None:
+        if self._remote:
+            self._remote.stop()
+
     def _start(self, **_: object) -> None:
+        part, self._part = self._part, None
+        if part is None:
+            _log.warning("this worker came once the load had begun: it has no part of it, and makes none of it")
+            self.over.set()  # its users end at once, and are not counted as callers
+            return
         self.over.clear()
-        self._remote = Remote(self._plan(), self._part, self._on_frame)
+        self._remote = Remote(self._plan(), part, partial(self._on_frame, part.number))
         self._tell_users()
 
     def _tell_users(self) -> None:
@@ -98,16 +110,16 @@ class Sending:
             remote.join(self._plan().deadline_s + _LEFT_S)
         self.over.set()
 
-    def _on_frame(self, kind: bytes, content: bytes) -> None:
+    def _on_frame(self, part: int, kind: bytes, content: bytes) -> None:
         send = self._environment.runner.send_message
         if kind == frames.READY:
-            send(_READY, {"part": self._part.number})
+            send(_READY, {"part": part})
         elif kind == frames.ROWS:
-            send(_ROWS, {"part": self._part.number, "rows": content})
+            send(_ROWS, {"part": part, "rows": content})
             self._fire(from_bytes(content))
         else:
             failure = content.decode() if kind == frames.FAILED else None
-            send(_DONE, {"part": self._part.number, "failure": failure} | ({} if failure else json.loads(content)))
+            send(_DONE, {"part": part, "failure": failure} | ({} if failure else json.loads(content)))
             self.over.set()
 
     def _fire(self, samples: Samples) -> None:
@@ -190,6 +202,7 @@ class Gathering:
     def _stopping(self, **_: object) -> None:
         self._watching.kill()
         self._users = self._environment.runner.user_count
+        self._environment.runner.send_message(_STOP)  # a master that quits tells its workers only once all is recorded
 
     def _stop(self, **_: object) -> None:
         plan = self._plan()

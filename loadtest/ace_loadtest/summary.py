@@ -128,7 +128,7 @@ def summarize(plan: Plan, recording: Recording) -> Summary:
         lateness=lateness,
         windows=windows,
         stable=_stable(windows),
-        invalid=_invalid(recording, lateness),
+        invalid=_invalid(recording, lateness, len(measured)),
     )
 
 
@@ -179,8 +179,12 @@ def _stable(windows: list[Window]) -> bool:
     return len(medians) == WINDOWS and max(medians) <= min(medians) * (1 + STABLE)
 
 
-def _invalid(recording: Recording, lateness: Lateness | None) -> list[str]:
+def _invalid(recording: Recording, lateness: Lateness | None, requests: int) -> list[str]:
     reasons = [f"generator {each.number} was lost: {each.lost}" for each in recording.generators if each.lost]
     if lateness and lateness.too_late:
         reasons.append(lateness.too_late)
+    if lateness and requests > lateness.planned:
+        reasons.append(
+            f"{requests:,} requests were made where {lateness.planned:,} were planned: a part was made twice."
+        )
     return reasons

@@ -1,10 +1,12 @@
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from ace_loadtest.arrivals import constant, draw
@@ -75,6 +77,24 @@ def test_a_worker_that_dies_is_shown_and_what_it_measured_is_kept(stub_address, 
     assert set(generators) == {"0", "1"}
 
 
+def test_a_worker_that_joins_makes_no_load_and_what_is_stopped_is_kept(stub_address, images, tmp_path):
+    load = ("--rate=100", "--seconds=60", "--images", str(images), "--out", str(tmp_path), "--host", stub_address)
+    master, join = with_master(*load, "--headless", "--expect-workers=1", "--users=2", "--spawn-rate=2")
+    first = join()
+    wait_for_line(master, "All users spawned")
+    late = join()
+    wait_for_line(late, "has no part of it")
+    wait_for_line(master, "Predict")
+    master.send_signal(signal.SIGTERM)
+    _, error = master.communicate(timeout=60)
+    for worker in (first, late):
+        worker.communicate(timeout=60)
+
+    kept = json.loads((tmp_path / "report.json").read_text())
+    assert kept["invalid"] == [], error
+    assert 0 < kept["requests"] == kept["lateness"]["planned"]
+
+
 def test_a_target_that_does_not_answer_ends_locust_with_clear_words(images, tmp_path):
     options = ["--headless", "--rate=10", "--images", str(images), "--out", str(tmp_path), "--host=127.0.0.1:1"]
 
@@ -99,15 +119,20 @@ def test_a_folder_without_images_ends_locust_with_one_line(tmp_path):
 
 def distributed(*flags: str) -> list[subprocess.Popen]:
     """A master with these flags and two workers."""
+    master, join = with_master(*flags)
+    return [master, join(), join()]
+
+
+def with_master(*flags: str) -> tuple[subprocess.Popen, Callable[[], subprocess.Popen]]:
+    """A master with these flags, and what starts a worker of it."""
     port = f"{free_port()}"
     images = flags[flags.index("--images") : flags.index("--images") + 2]
-    commands = [
-        [*LOCUST, "--master", "--master-bind-port", port, *flags],
-        *[[*LOCUST, "--worker", "--master-port", port, "--master-host=127.0.0.1", *images]] * 2,
-    ]
-    return [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands
-    ]
+
+    def started(*flags: str) -> subprocess.Popen:
+        return subprocess.Popen([*LOCUST, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    master = started("--master", "--master-bind-port", port, *flags)
+    return master, lambda: started("--worker", "--master-port", port, "--master-host=127.0.0.1", *images)
 
 
 def wait_for_line(process: subprocess.Popen, text: str) -> None:

@@ -88,6 +88,12 @@ def test_a_run_is_invalid_where_more_than_1_percent_was_never_sent(sent, valid):
     assert (summary.lateness.unsent, summary.valid) == (100 - sent, valid)
 
 
+def test_a_run_is_invalid_where_more_was_sent_than_planned():
+    summary = summarize(OPEN, recorded(made([50.0] * 101, every_s=0.09)))
+
+    assert summary.invalid == ["101 requests were made where 100 were planned: a part was made twice."]
+
+
 def test_what_was_to_come_after_an_interruption_is_not_missed():
     assert summarize(OPEN, recorded(made([50.0] * 50), until_s=5.0)).valid
 
