@@ -21,6 +21,7 @@ Measure: TypeAlias = Callable[[float, float, int], tuple[Plan, Recording]]
 """Makes Poisson arrivals of a rate for so many seconds, by a seed."""
 
 Role: TypeAlias = Literal["search", "confirm", "curve"]
+Limit: TypeAlias = Literal["server", "generator"]
 
 _GROWTH: Final = 4.0
 _CONFIRMATIONS: Final = 5
@@ -83,7 +84,7 @@ class Search:
     on_trial: Callable[[Trial], object] = lambda _: None
     trials: list[Trial] = field(default_factory=list)
     per_s: float | None = None
-    limit: Literal["server", "generator"] = "server"
+    limit: Limit = "server"
     last: tuple[Plan, Recording] | None = None
     complete: bool = False
 
@@ -145,11 +146,11 @@ class Search:
                 trial = self._try(rate, "search")
             if trial.held:
                 held = rate
-            elif rate <= 1:
+            elif rate <= 1 and not held:
                 raise SloOutOfReach(_out_of_reach(self.goal.slo, trial))
             else:
                 missed = rate
-                self.limit = "server" if trial.summary.valid else "generator"
+                self.limit = _limit(trial)
             rate = _between(held, missed)
         return held
 
@@ -159,6 +160,7 @@ class Search:
             if trial.held:
                 self.per_s = rate
                 return
+            self.limit = _limit(trial)
             rate *= 1 - self.goal.precision
 
     def _try(self, rate: float, role: Role, seconds: float | None = None, seed: int = 0) -> Trial:
@@ -172,6 +174,11 @@ class Search:
         self.trials.append(trial)
         self.on_trial(trial)
         return trial
+
+
+def _limit(missed: Trial) -> Limit:
+    """What kept a trial from holding."""
+    return "server" if missed.summary.valid else "generator"
 
 
 def _between(held: float, missed: float) -> float:

@@ -31,6 +31,16 @@ class Candidate:
         """Its capacity, 0 where there is none."""
         return (self.search and self.search.per_s) or 0.0
 
+    @property
+    def at_least(self) -> bool:
+        """Whether it may do more: its search ended at the generator."""
+        return self.search is not None and self.search.limit == "generator"
+
+    @property
+    def rate(self) -> str:
+        """Its capacity in words."""
+        return f"{'at least ' * self.at_least}{self.per_s:.4g}"
+
     def as_json(self) -> dict[str, Any]:
         """All that was found."""
         found = self.search.as_json() if self.search else None
@@ -76,6 +86,11 @@ class Sweep:
         """That of the highest capacity."""
         best = max(self.done, key=lambda each: each.per_s, default=None)
         return best if best and best.per_s else None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether another one may be the best: the search of any ended at the generator."""
+        return any(each.per_s and each.at_least for each in self.done)
 
     def arguments(self, setting: Mapping[str, str], port: int) -> list[str]:
         """The command with a setting; no shell reads it."""

@@ -15,7 +15,10 @@ def page(sweep: Sweep, goal: Goal, started_at: datetime) -> Page:
         done = f"{len(sweep.done)} of {len(sweep.settings)} settings"
         banners.append(("Partial report", f"The sweep was interrupted after {done}."))
     best = sweep.best
-    title = f"Best: {_named(best)}, {best.per_s:.4g} requests a second" if best else "No setting keeps it"
+    if sweep.undecided:
+        banners.append(("Undecided", "The generator was the limit of a setting, which may be better than is shown."))
+    found = "Best found" if sweep.undecided else "Best"
+    title = f"{found}: {_named(best)}, {best.rate} requests a second" if best else "No setting keeps it"
     order = sorted(sweep.done, key=lambda each: -each.per_s)
     header = (*sweep.values, "requests a second", "p50, ms", "p99, ms", "")
     rows = [header, *(_row(each, each is best) for each in order)]
@@ -40,5 +43,5 @@ def _row(candidate: Candidate, best: bool) -> tuple[str, ...]:
     figures = next((each.summary.latency_ms for each in reversed(trials) if each.role == "confirm"), {})
     shown = (milliseconds(figures[name]) if figures else "–" for name in ("p50", "p99"))
     said = "best" if best else (candidate.failure or "").partition("\n")[0]
-    rate = f"{candidate.per_s:.4g}" if candidate.per_s else "–"
+    rate = candidate.rate if candidate.per_s else "–"
     return (*candidate.setting.values(), rate, *shown, said)

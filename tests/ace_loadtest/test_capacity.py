@@ -92,6 +92,25 @@ def test_a_rate_that_does_not_hold_for_long_is_lowered_until_one_does():
     assert found.per_s == tried[-1] == pytest.approx(CAPACITY, rel=0.1)
 
 
+def test_what_kept_a_rate_from_being_confirmed_is_the_limit():
+    found = search(lambda: Constant(SERVICE_S), late_above=80)
+    found._confirm(81.0)
+
+    assert (found.limit, found.per_s) == ("generator", pytest.approx(79.38))
+    found.measure = measure(lambda: Queue(SERVICE_S))
+    found._confirm(90.0)
+    assert found.limit == "server"
+
+
+def test_a_capacity_below_one_a_second_is_found_where_less_has_held():
+    found = Search(
+        Goal(slo=SLO, trial_s=1000, confirm_s=1000, first_per_s=0.2), measure(lambda: Queue(SERVICE_S), late_above=0.5)
+    )
+    found.run()
+
+    assert (found.limit, found.per_s) == ("generator", pytest.approx(0.5, rel=0.1))
+
+
 def test_an_interrupted_search_keeps_what_it_found():
     found = search(lambda: Queue(SERVICE_S), complete=lambda rate: rate < 20)
     with pytest.raises(KeyboardInterrupt):

@@ -3,10 +3,14 @@
 import json
 import signal
 import sys
+from datetime import datetime
 
 import pytest
 
-from ace_loadtest.sweep import Sweep
+from ace_loadtest.capacity import Goal, Search
+from ace_loadtest.slo import parse
+from ace_loadtest.sweep import Candidate, Sweep
+from ace_loadtest.sweep_report import page
 
 STUB = f"{sys.executable} -m ace_loadtest.stub_server --port={{port}} --queue-ms={{delay}}"
 LIMITS = (
@@ -47,6 +51,23 @@ def test_the_best_setting_is_found_and_one_that_misses_is_said(command, images, 
     assert json.loads(printed)["best"] == {"delay": "20"}, error
     assert "delay=900: " in error
     assert "Best: delay=20" in (tmp_path / "report.html").read_text()
+
+
+def test_a_setting_whose_search_ended_at_the_generator_makes_the_best_one_undecided():
+    goal = Goal(slo=parse("p99=500ms", "0.1%"))
+    done = [
+        Candidate({"a": name}, Search(goal, None, per_s=per_s, limit=limit))
+        for name, per_s, limit in (("1", 80.0, "server"), ("2", 90.0, "generator"))
+    ]
+    found = sweep("serve --port={port} --a={a}", a=["1", "2"])
+    found.done.append(done[0])
+    assert not found.undecided
+    assert page(found, goal, datetime.now().astimezone()).title == "Best: a=1, 80 requests a second"
+
+    found.done.append(done[1])
+
+    assert found.undecided
+    assert page(found, goal, datetime.now().astimezone()).title == "Best found: a=2, at least 90 requests a second"
 
 
 def test_a_server_that_does_not_start_is_said(command, images, tmp_path):

@@ -87,12 +87,14 @@ def _sweep(options: argparse.Namespace, sweep: Sweep) -> int:
     best = sweep.best
     found = {"best": best and dict(best.setting), "capacity_per_s": best and round(best.per_s, 2)}
     print(json.dumps(found | {"complete": sweep.complete, "report": str(folder / "report.html")}))
+    if sweep.undecided:
+        print("ace-loadtest: the generator was the limit: another setting may be the best", file=sys.stderr)
     if not sweep.complete:
         return 130
-    return 0 if best else 1
+    return 0 if best and not sweep.undecided else 1
 
 
 def _say(candidate: Candidate) -> None:
     setting = ", ".join(f"{name}={value}" for name, value in candidate.setting.items())
-    found = f"{candidate.per_s:.4g}/s" if candidate.per_s else candidate.failure or "nothing was confirmed"
+    found = f"{candidate.rate}/s" if candidate.per_s else candidate.failure or "nothing was confirmed"
     print(f"{setting}: {found}", file=sys.stderr)
