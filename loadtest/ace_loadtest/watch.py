@@ -52,7 +52,7 @@ class Watcher:
         """`metrics` is where the server's Prometheus page is: HOST:PORT of its REST API, or the whole address.
 
         Raises:
-            NoMetrics: it is not there.
+            NoMetrics: it is no address of one.
         """
         self._url = metrics if metrics is None or "://" in metrics else f"http://{metrics}{_PATH}"
         if self._url is not None and not self._url.startswith(("http://", "https://")):
@@ -63,6 +63,13 @@ class Watcher:
         self._begin_s = 0.0
         self._threads = [threading.Thread(target=self._look_on, daemon=True)]
         self._nvidia_smi: subprocess.Popen[str] | None = None
+
+    def check(self) -> None:
+        """Whether the page is there, to be asked before a first load: in later ones the server may be busy.
+
+        Raises:
+            NoMetrics: it is not.
+        """
         if self._url:
             self._page(self._url)
 

@@ -138,6 +138,17 @@ def test_the_command_finds_the_slower_server(command, serve_stub, images, tmp_pa
     assert len((tmp_path / "B.csv").read_text().splitlines()) > 50
 
 
+def test_a_server_that_stops_answering_leaves_the_rounds_until_then(command, serve_stub, images, tmp_path):
+    address = serve_stub("--fail-after=200")
+    flags = ("--rate=100", "--seconds=0.2", "--warm-up=0", "--rounds=1000", "--images", images, "--out", tmp_path)
+    status, printed, error = command("compare", f"{address}/7", f"{address}/8", *flags)
+
+    assert status == 1
+    assert "RESOURCE_EXHAUSTED" in error
+    assert json.loads(printed)["complete"] is False
+    assert "Partial report" in (tmp_path / "report.html").read_text()
+
+
 def test_ctrl_c_leaves_the_rounds_until_then(start, stub_address, images, tmp_path):
     flags = ("--rate=40", "--seconds=0.5", "--warm-up=0", "--rounds=1000", "--images", images, "--out", tmp_path)
     process = start("compare", f"{stub_address}/7", f"{stub_address}/8", *flags)

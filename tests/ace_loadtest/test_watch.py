@@ -6,7 +6,11 @@ from itertools import count
 
 import pytest
 
+from ace_loadtest.arrivals import constant
 from ace_loadtest.errors import NoMetrics
+from ace_loadtest.loads import Open
+from ace_loadtest.plan import Plan, Target
+from ace_loadtest.run import run
 from ace_loadtest.server_use import use
 from ace_loadtest.watch import GpuLook, Look, Observed, Watcher
 
@@ -120,7 +124,22 @@ def test_a_page_is_looked_at_from_the_beginning_to_the_end(metrics_address):
 @pytest.mark.parametrize("wrong", ["127.0.0.1:1", "ftp://127.0.0.1/metrics", "{address}/other"])
 def test_no_page_is_a_clear_error(metrics_address, wrong):
     with pytest.raises(NoMetrics, match="metrics"):
-        Watcher(wrong.replace("{address}", f"http://{metrics_address}"))
+        Watcher(wrong.replace("{address}", f"http://{metrics_address}")).check()
+
+
+def test_a_page_that_is_missed_before_a_load_ends_it_and_one_that_goes_later_does_not(
+    command, stub_address, images, tmp_path
+):
+    plan = Plan(
+        targets=(Target(address=stub_address),), images=images, load=Open(constant(50, 0.2)), metrics="127.0.0.1:1"
+    )
+    given = (stub_address, "--metrics=127.0.0.1:1", "--images", images, "--out", tmp_path)
+
+    assert next(look.page for look in run(plan).observed.looks) is None
+    for arguments in (given, ("capacity", *given, "--slo=p99=5s")):
+        status, printed, error = command(*arguments)
+        assert (status, printed) == (1, "")
+        assert "reading the server's metrics" in error
 
 
 def test_a_gpu_is_read_of_nvidia_smi(tmp_path, monkeypatch):

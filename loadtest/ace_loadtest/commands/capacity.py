@@ -12,11 +12,12 @@ from typing import Any
 from ace_loadtest import slo
 from ace_loadtest.arrivals import constant
 from ace_loadtest.capacity import Goal, Measure, Search, Trial
-from ace_loadtest.errors import TargetNotReady
+from ace_loadtest.errors import LoadTestError, SloOutOfReach, TargetNotReady
 from ace_loadtest.loads import Open
 from ace_loadtest.plan import Plan
 from ace_loadtest.recording import Recording
 from ace_loadtest.run import run
+from ace_loadtest.watch import Watcher
 
 from .arguments import add_metrics, add_out, add_payload, add_target, plan_with
 from .run import created, folder_of
@@ -110,11 +111,12 @@ def _capacity(options: argparse.Namespace, work: tuple[Plan, Goal]) -> int:
     started_at = datetime.now().astimezone()
     folder = folder_of(options, started_at)
 
+    Watcher(plan.metrics).check()
     search = Search(goal, measure_of(plan, lambda: created(folder)), _say)
     try:
         status = _searched(search)
-    except TargetNotReady as error:
-        if search.last is None:
+    except LoadTestError as error:
+        if search.last is None or isinstance(error, SloOutOfReach):  # which is what was to be found
             raise
         print(f"ace-loadtest: {error}\nThe report is of what was measured until then.", file=sys.stderr)
         status = 1

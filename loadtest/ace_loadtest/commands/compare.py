@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ace_loadtest.compare import Comparison, Side
+from ace_loadtest.errors import LoadTestError
 from ace_loadtest.plan import Plan
 from ace_loadtest.recording import Recording
 from ace_loadtest.summary import Summary
@@ -65,22 +66,27 @@ def _compare(options: argparse.Namespace, plans: dict[Side, Plan]) -> int:
         return plan, run(plan, on_connected=lambda: created(folder))
 
     comparison = Comparison(measure, options.rounds, options.margin, _say)
+    status = 0
     try:
         comparison.run()
     except KeyboardInterrupt:
+        status = 130
         if len(comparison.pairs) < 2:
             print("ace-loadtest: interrupted before two rounds, which compare nothing", file=sys.stderr)
-            return 130
+            return status
         print("ace-loadtest: interrupted; the report is of the rounds until then", file=sys.stderr)
+    except LoadTestError as error:
+        status = 1
+        if len(comparison.pairs) < 2:
+            raise
+        print(f"ace-loadtest: {error}\nThe report is of the rounds until then.", file=sys.stderr)
     report = ComparisonReport(comparison, plans, started_at)
     page = report.write(folder)
     print(json.dumps({"verdict": comparison.verdict(), "complete": comparison.complete, "report": str(page)}))
     print(report.said(), file=sys.stderr)
     for reason in comparison.invalid:
         print(f"ace-loadtest: the rounds are invalid: {reason}", file=sys.stderr)
-    if not comparison.complete:
-        return 130
-    return 1 if comparison.invalid else 0
+    return status or int(bool(comparison.invalid))
 
 
 def _say(side: Side, number: int, summary: Summary) -> None:

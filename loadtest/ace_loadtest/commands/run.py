@@ -10,6 +10,7 @@ from ace_loadtest import progress
 from ace_loadtest.errors import NotWritable
 from ace_loadtest.generator import LoadGenerator
 from ace_loadtest.plan import Plan
+from ace_loadtest.watch import Watcher
 
 from .arguments import add_load, add_metrics, add_out, add_payload, add_target, plan_of
 
@@ -39,6 +40,7 @@ def _run(options: argparse.Namespace, plan: Plan) -> int:
 
     started_at = datetime.now().astimezone()
     folder = folder_of(options, started_at)
+    Watcher(plan.metrics).check()
     recording = run(plan, on_connected=lambda: created(folder), on_tick=_show)
     progress.end(sys.stderr)
     report = Report(plan, recording, started_at)
