@@ -3,6 +3,8 @@
 import asyncio
 import json
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -16,10 +18,15 @@ from ace_loadtest.plan import Plan, Target
 from ace_loadtest.run import run
 from ace_loadtest.summary import summarize
 
+_DRIP_S = 0.1
+
 
 @pytest.fixture(scope="module")
 def url():
-    """Where an app answers 0.25 to what holds a JPEG, and 400 to what does not; the status that its path names else."""
+    """Where an app answers 0.25 to what holds a JPEG, and 400 to what does not; the status that its path names else.
+
+    At `drip` it answers a byte at a time.
+    """
 
     class App(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -32,7 +39,11 @@ def url():
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            parts = [content[n : n + 1] for n in range(len(content))] if self.path == "/drip" else [content]
+            with suppress(OSError):  # the caller has gone
+                for part in parts:
+                    self.wfile.write(part)
+                    time.sleep(_DRIP_S * (len(parts) > 1))
 
         def log_message(self, *_):
             return
@@ -45,9 +56,9 @@ def url():
         thread.join()
 
 
-def detect(url: str, *images: bytes):
+def detect(url: str, *images: bytes, deadline_s: float = 5):
     async def detect():
-        detector = HttpDetector(url, deadline_s=5)
+        detector = HttpDetector(url, deadline_s=deadline_s)
         try:
             return await detector.detect(list(images))
         finally:
@@ -89,3 +100,18 @@ def test_no_app_is_unavailable():
         detect("http://127.0.0.1:1/predict", b"\xff\xd8...")
 
     assert raised.value.status == "UNAVAILABLE"
+
+
+def test_an_answer_that_drips_is_over_its_deadline(url):
+    with pytest.raises(CallError) as raised:
+        detect(f"{url}drip", b"\xff\xd8...", deadline_s=5 * _DRIP_S)
+
+    assert raised.value.status == "DEADLINE_EXCEEDED"
+
+
+@pytest.mark.parametrize("wrong", ["http://127.0.0.1:99999/p", "http://127.0.0.1:x/p", "http:///p"])
+def test_what_is_no_address_is_one_clear_error(wrong, command, images, tmp_path):
+    status, _, error = command("compare", wrong, wrong, "--images", images, "--out", tmp_path)
+
+    assert status == 1
+    assert error.startswith(f"ace-loadtest: {wrong} is no address")
