@@ -177,6 +177,7 @@ def test_a_folder_that_is_not_there_is_one_clear_error(command, tmp_path):
         ["127.0.0.1:1", "--images", ".", "--rate", "0"],
         ["127.0.0.1:1", "--images", ".", "--rate", "5", "--shape", "saw"],
         ["127.0.0.1:1", "--images", ".", "--rate", "5", "--users", "5"],
+        ["127.0.0.1:1", "--images", ".", "--trace", "trace", "--seconds", "20"],
         ["127.0.0.1:1", "--images", ".", "--bad", "2"],
         ["127.0.0.1:1", "--images", ".", "--draw", "9x9.jpg"],
     ],

@@ -70,16 +70,20 @@ def add_mix(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=Plan.seed, metavar="N", help="of all that is drawn; default: 0")
 
 
-def add_load(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags for when requests are sent, and by how many callers."""
+def add_load(parser: argparse.ArgumentParser, seconds: float = SECONDS) -> None:
+    """Adds the flags for when requests are sent, and by how many callers; `load_of` is told the same seconds."""
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument(
         "--users", type=int, default=USERS, metavar="N", help="callers that wait for answers; default: %(default)s"
     )
-    add_arrivals(parser, kind)
+    add_arrivals(parser, kind, seconds)
 
 
-def add_arrivals(parser: argparse.ArgumentParser, kind: Any) -> None:  # argparse's own type has no public name
+def add_arrivals(
+    parser: argparse.ArgumentParser,
+    kind: Any,  # argparse's own type has no public name
+    seconds: float = SECONDS,
+) -> None:
     """Adds the flags for when requests are sent; those that make the load an open one to `kind`."""
     kind.add_argument("--rate", type=float, metavar="R", help="requests a second that wait for no answer")
     kind.add_argument("--trace", metavar="FILE", help="requests at recorded times, in seconds, instead")
@@ -94,7 +98,9 @@ def add_arrivals(parser: argparse.ArgumentParser, kind: Any) -> None:  # argpars
         "--arrivals", choices=("poisson", "constant"), default="poisson", help="of --rate; default: %(default)s"
     )
     parser.add_argument("--speed", type=float, default=1.0, metavar="X", help="of --trace; default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=SECONDS, metavar="S", help="how long; default: %(default)s")
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help=f"how long, but of --trace, which says it; default: {seconds:g}"
+    )
     parser.add_argument(
         "--warm-up", type=float, default=0.0, metavar="S", help="seconds that count in no figure; default: 0"
     )
@@ -161,15 +167,19 @@ def mix_of(options: argparse.Namespace) -> Mix:
     return Mix(images=parse(options.images_a_request, int), bad=options.bad, unique=not options.same_bytes)
 
 
-def load_of(options: argparse.Namespace) -> Load:
-    """When requests are sent."""
+def load_of(options: argparse.Namespace, seconds: float = SECONDS) -> Load:
+    """When requests are sent, for so many seconds where no flag says otherwise."""
+    given = options.seconds not in (None, "")  # the latter from Locust's page, as below
     if options.trace:
+        if given:
+            raise ValueError(f"--seconds is {options.seconds}, and --trace says how long: pass one of them, or --speed")
         return Replay(Path(options.trace), options.speed)
-    if options.rate not in (None, ""):  # the latter from Locust's page
-        return Open(profile_of(options.shape, float(options.rate), options.seconds), options.arrivals)
+    seconds = float(options.seconds) if given else seconds
+    if options.rate not in (None, ""):
+        return Open(profile_of(options.shape, float(options.rate), seconds), options.arrivals)
     if options.users < 1:
         raise ValueError(f"{options.users} users make no load: give at least 1")
-    return Closed(options.users, options.seconds, options.think)
+    return Closed(options.users, seconds, options.think)
 
 
 def profile_of(shape: str, rate: float, seconds: float) -> Profile:

@@ -35,8 +35,8 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
     parser.add_argument("b", metavar="B", help="likewise")
     add_calls(parser)
     add_payload(parser)
-    add_load(parser)
-    parser.set_defaults(seconds=_SECONDS, warm_up=_WARM_UP_S)
+    add_load(parser, _SECONDS)
+    parser.set_defaults(warm_up=_WARM_UP_S)
     parser.add_argument("--rounds", type=int, default=_ROUNDS, metavar="N", help="default: %(default)s, each --seconds")
     parser.add_argument(
         "--margin", type=float, default=_MARGIN, metavar="SHARE", help="within which they are the same; default: 0.05"
@@ -47,7 +47,7 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
 def _plans(options: argparse.Namespace) -> dict[Side, Plan]:
     if options.rounds < 2 or not 0 <= options.margin < 1:
         raise ValueError(f"--rounds is {options.rounds} and --margin {options.margin:g}: at least 2, and from 0 to 1")
-    load = load_of(options)
+    load = load_of(options, _SECONDS)
     return {
         "A": plan_with(options, load, (target_named(options, options.a),)),
         "B": plan_with(options, load, (target_named(options, options.b),)),
