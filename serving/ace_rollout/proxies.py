@@ -17,6 +17,10 @@ from .replaced_files import replace
 _PARTS: Final = 10_000  # hundredths of a percent
 _MOST: Final = 256  # HAProxy's heaviest weight
 _ANSWER_S: Final = 5.0
+_CALLED: Final = (  # by callers; a reload of the configuration, ModelService's other method, is not for outside
+    {"service": "tensorflow.serving.PredictionService"},
+    {"service": "tensorflow.serving.ModelService", "method": "GetModelStatus"},
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ class Envoy:
 class GatewayApi:
     """A GRPCRoute of Kubernetes' Gateway API, as a file for whatever applies it: `kubectl apply`, Flux, Argo CD.
 
+    It takes the place of docker/kubernetes/overlays/canary/route.yaml, with all that this restricts.
+
     gateway          the Gateway that it is attached to, in the same namespace
+    hostnames        those that callers use; none are all
     stable, canary   the Services of the two groups
     """
 
@@ -60,7 +67,8 @@ class GatewayApi:
     gateway: str
     name: str = "detector"
     namespace: str = "default"
-    stable: str = "detector-stable"
+    hostnames: tuple[str, ...] = ()
+    stable: str = "detector"
     canary: str = "detector-canary"
     port: int = 8500
 
@@ -75,7 +83,11 @@ class GatewayApi:
             "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "GRPCRoute",
             "metadata": {"name": self.name, "namespace": self.namespace},
-            "spec": {"parentRefs": [{"name": self.gateway}], "rules": [{"backendRefs": services}]},
+            "spec": {
+                "parentRefs": [{"name": self.gateway}],
+                **({"hostnames": [*self.hostnames]} if self.hostnames else {}),
+                "rules": [{"matches": [{"method": each} for each in _CALLED], "backendRefs": services}],
+            },
         }
         _write(self.file, route)
 

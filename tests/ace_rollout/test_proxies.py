@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ace_client import Detector, Options
 from ace_rollout.config_file import ConfigFile, Served
@@ -21,6 +22,8 @@ from ace_rollout.proxies import Envoy, HAProxy, haproxy_weights
 from ace_rollout.servers import Server, Target
 from ace_rollout.settings import read_settings
 
+ROUTE = Path(__file__).parents[2] / "docker/kubernetes/overlays/canary/route.yaml"
+APART = 'canary_servers = ["127.0.0.1:2"]\n'  # which proxies need
 CALLS = 2000
 ONE_ATTEMPT = Options(max_attempts=1)  # a call that is lost is not made again
 ENVOY = """
@@ -284,7 +287,7 @@ def test_servers_that_haproxy_does_not_have_are_named(groups, tmp_path):
 
 def test_a_proxy_that_is_away_is_named_after_everybody_else_was_told(new_site, capsys):
     site = new_site(["127.0.0.1:1"])
-    site.write_settings('[haproxy]\nsocket = "none.sock"\n[envoy]\nfile = "none/routes.json"\n')
+    site.write_settings(f'{APART}[haproxy]\nsocket = "none.sock"\n[envoy]\nfile = "none/routes.json"\n')
 
     with pytest.raises(SettingsError, match=r"none/routes.json cannot be written(.|\n)*none.sock"):
         from_settings(site).route({"stable": 90, "canary": 10})
@@ -292,29 +295,29 @@ def test_a_proxy_that_is_away_is_named_after_everybody_else_was_told(new_site, c
     assert site.weights == {"stable": 90, "canary": 10}
 
 
-def test_a_grpcroute_is_written_with_its_services_and_weights(new_site):
+def test_a_grpcroute_is_the_one_of_the_manifests_with_other_weights(new_site):
     site = new_site(["127.0.0.1:1"])
-    site.write_settings('[gateway_api]\nfile = "route.json"\ngateway = "public"\n')
+    site.write_settings(
+        f'{APART}[gateway_api]\nfile = "route.json"\ngateway = "gateway"\nhostnames = ["detector.example"]\n'
+    )
+    applied = yaml.safe_load(ROUTE.read_text())
 
     from_settings(site).route({"stable": 99.5, "canary": 0.5})
 
-    route = json.loads((site.root / "route.json").read_text())
-    assert route == {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "GRPCRoute",
-        "metadata": {"name": "detector", "namespace": "default"},
-        "spec": {
-            "parentRefs": [{"name": "public"}],
-            "rules": [
-                {
-                    "backendRefs": [
-                        {"name": "detector-stable", "weight": 9950, "port": 8500},
-                        {"name": "detector-canary", "weight": 50, "port": 8500},
-                    ]
-                }
-            ],
-        },
-    }
+    written = json.loads((site.root / "route.json").read_text())
+    weights = [each.pop("weight") for route in (applied, written) for each in route["spec"]["rules"][0]["backendRefs"]]
+    assert written["metadata"].pop("namespace") == "default"
+    assert written == applied
+    assert weights == [100, 0, 9950, 50]
+
+
+def test_a_grpcroute_without_hostnames_is_for_all_of_them(new_site):
+    site = new_site(["127.0.0.1:1"])
+    site.write_settings(f'{APART}[gateway_api]\nfile = "route.json"\ngateway = "gateway"\n')
+
+    from_settings(site).route({"stable": 100})
+
+    assert "hostnames" not in json.loads((site.root / "route.json").read_text())["spec"]
 
 
 def from_settings(site):
