@@ -62,6 +62,13 @@ class Settings:
         every = (*self.servers, *self.canary_servers)
         if not self.servers or len(set(every)) < len(every):
             raise ValueError(f"servers is {list(every)}: name each server once, as host:port")
+        if self.proxies and not self.canary_servers:
+            raise ValueError(
+                "envoy, haproxy or gateway_api is there, canary_servers is not: a call through a proxy has no label, "
+                "and would meet the canary at any server. Name those that serve the canary alone"
+            )
+        if self.canary_servers and self.canary_config.resolve() == self.config.resolve():
+            raise ValueError(f"canary_config is {self.canary_config}, as config: each group follows a file of its own")
         if not self.load_timeout_s > 0:
             raise ValueError(f"load_timeout_s is {self.load_timeout_s}: give more than 0")
 
@@ -74,6 +81,8 @@ def read_settings(path: Path) -> Settings:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "canary_config" in table and not table.get("canary_servers"):
+            raise ValueError("canary_config is there and canary_servers, who follow it, are not")
         return _filled(Settings, table, path.parent, "")
     except OSError as error:
         raise SettingsError(

@@ -114,6 +114,9 @@ def test_the_way_back_leads_to_the_last_version_that_nobody_rolled_back_from(act
         ("servers = ['a:1']\n[gates.errors]\nfalse_alarms = 1", "gates.errors.false_alarms is no setting"),
         ("servers = ['a:1']\n[gates.errors]\nfalse_alarm = 2.0", "must be between 0 and 1"),
         ("servers = ['a:1']\n[gates]\noff = ['golde']", "golde"),
+        ("servers = ['a:1']\n[envoy]\nfile = 'routes.json'", "canary_servers is not"),
+        ("servers = ['a:1']\ncanary_config = 'canary.config'", "canary_servers, who follow it, are not"),
+        ("servers = ['a:1']\ncanary_servers = ['b:1']\ncanary_config = './models.config'", "a file of its own"),
         ("servers = [", "rollout.toml"),
     ],
 )
