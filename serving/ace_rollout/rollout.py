@@ -52,9 +52,14 @@ class Rollout:
         return routing_file.read(self.settings.routing)
 
     def split(self, canary_share: float) -> dict[str, float]:
-        """The weights with which the canary gets this share, in percent, of what it and the stable version get."""
-        others = {label: weight for label, weight in self.weights.items() if label not in (STABLE, CANARY)}
-        ours = {STABLE: 100 - canary_share, CANARY: canary_share}
+        """The weights with which the canary gets this share, in percent, of what it and the stable version get.
+
+        That is as much together as before: weights are relative, and the other labels keep their shares.
+        """
+        weights = self.weights
+        others = {label: weight for label, weight in weights.items() if label not in (STABLE, CANARY)}
+        percent = (weights.get(STABLE, 0.0) + weights.get(CANARY, 0.0)) / 100 or 1.0
+        ours = {STABLE: (100 - canary_share) * percent, CANARY: canary_share * percent}
         return {**{label: weight for label, weight in ours.items() if weight}, **others}
 
     @property
