@@ -13,8 +13,25 @@ _COMING: Final = ".publishing-"  # no numbers: servers pass them over
 _GOING: Final = ".retired-"
 
 
+def numbered(source: Path, folder: Path, version: int | None = None) -> tuple[int, bool]:
+    """The number that a version would be published by, and whether it lies there by it already.
+
+    It is the one given, else its own where it lies in the folder, else the next free one.
+
+    Raises:
+        Refused: the number is taken.
+    """
+    in_place = version_of(source, folder)
+    if in_place is not None and version in (None, in_place):
+        return in_place, True
+    number = version or max(versions(folder), default=0) + 1
+    if number in versions(folder):
+        raise Refused(f"{folder / str(number)} is there already, and a version is never overwritten. Leave --as out.")
+    return number, False
+
+
 def publish(source: Path, folder: Path, version: int | None = None) -> tuple[int, str]:
-    """The number, the next free one or this, and the hash of a version that is in the folder now, or was already.
+    """The number, as `numbered` says, and the hash of a version that is in the folder now, or was already.
 
     Whoever calls it holds the lock: what another that was killed has left is removed.
 
@@ -22,13 +39,10 @@ def publish(source: Path, folder: Path, version: int | None = None) -> tuple[int
         SettingsError: the source is no whole version, or cannot be copied; nothing has appeared.
         Refused: the number is taken.
     """
-    in_place = version_of(source, folder)
-    if in_place is not None and version in (None, in_place):
-        return in_place, verified(source)
-    number = version or max(versions(folder), default=0) + 1
-    if number in versions(folder):
-        raise Refused(f"{folder / str(number)} is there already, and a version is never overwritten. Leave --as out.")
-    verified(source)
+    number, in_place = numbered(source, folder, version)
+    sha256 = verified(source)
+    if in_place:
+        return number, sha256
     try:
         folder.mkdir(parents=True, exist_ok=True)
         clean(folder)

@@ -119,6 +119,38 @@ def test_nothing_is_published_where_the_servers_would_take_it_up_at_once(new_sit
     assert listed(site) == ["1"]
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["done", "dry"])
+def test_a_version_of_the_folder_by_another_number_is_one_more_that_the_servers_would_take_up(new_site, dry, capsys):
+    site = new_site(["127.0.0.1:1"])
+
+    assert site.run("publish", site.folder / "1", "--as", "20", *dry) == 1
+
+    assert "promote 1" in capsys.readouterr().err
+    assert listed(site) == ["1"]
+
+
+def test_a_dry_run_says_the_number_that_it_would_be(offline, capsys):
+    assert offline.run("publish", offline.folder / "1", "--as", "9", "--dry-run") == 0
+
+    assert "would be version 9" in capsys.readouterr().out
+
+
+def test_a_dry_run_refuses_what_would_be_refused(offline, capsys):
+    assert offline.run("publish", offline.kinds["good"], "--as", "1", "--dry-run") == 1
+
+    assert "never overwritten" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["-3", "0", "x"])
+def test_what_is_no_number_of_a_version_is_refused(offline, number, capsys):
+    with pytest.raises(SystemExit) as raised:
+        offline.run("publish", offline.kinds["good"], f"--as={number}")
+
+    assert raised.value.code == 2
+    assert "no number of a version" in capsys.readouterr().err
+    assert listed(offline) == ["1"]
+
+
 def test_a_dry_run_changes_nothing(offline, capsys):
     before = offline.snapshot()
 
