@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,13 @@ PROMOTED = "promoted"
 ROLLED_BACK = "rolled back"
 TAKEN_BACK = "canary taken back"
 WATCHED = "canary watched"
+
+
+def act(entry: Mapping[str, Any]) -> str:
+    """What was done to which version, and at which share; of a canary taken back its own, not the stable one."""
+    version = entry.get("taken_back", entry["version"]) if entry["what"] == TAKEN_BACK else entry["version"]
+    share = f", {entry['share']:g} %" if "share" in entry else ""
+    return f"{entry['what']} {version}{share}"
 
 
 class History:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from .charts import Chart, Mark, svg
 from .gates import Finding
-from .history import PROMOTED, ROLLED_BACK, TAKEN_BACK, WATCHED
+from .history import PROMOTED, ROLLED_BACK, TAKEN_BACK, WATCHED, act
 
 Entry: TypeAlias = Mapping[str, Any]
 _LOADED: Final = {"canary loaded", "shadow loaded"}
@@ -70,8 +70,8 @@ def _section(trial: Trial) -> str:
     last = trial.entries[-1]
     end = {PROMOTED: "promoted", ROLLED_BACK: "rolled back", TAKEN_BACK: "taken back"}.get(last["what"], "under way")
     marks = [
-        Mark(trial.at_s(act), number, act["what"] in (ROLLED_BACK, TAKEN_BACK))
-        for number, act in enumerate(trial.acts, 1)
+        Mark(trial.at_s(each), number, each["what"] in (ROLLED_BACK, TAKEN_BACK))
+        for number, each in enumerate(trial.acts, 1)
     ]
     pictures = "".join(_figure(chart, svg(chart, trial.at_s(last), marks)) for chart in _charts(trial))
     title = f"<h2>Version {trial.version}: {end} <small>{_when(trial.entries[0])}</small></h2>"
@@ -138,24 +138,19 @@ def _figure(chart: Chart, picture: str) -> str:
 
 def _table(acts: Sequence[Entry]) -> str:
     rows = "".join(
-        f"<tr><td>{number}<td>{_when(act)}<td>{escape(_what(act))}<td>{escape(act['who'])}"
-        f"<td>{escape(str(act.get('why') or ''))}{_evidence(act)}"
-        for number, act in enumerate(acts, 1)
+        f"<tr><td>{number}<td>{_when(each)}<td>{escape(act(each))}<td>{escape(each['who'])}"
+        f"<td>{escape(str(each.get('why') or ''))}{_evidence(each)}"
+        for number, each in enumerate(acts, 1)
     )
     return f"<table><tr><th><th>when<th>what<th>who<th>why{rows}</table>"
 
 
-def _when(act: Entry) -> str:
-    return f"{datetime.fromisoformat(act['at']):%Y-%m-%d %H:%M:%S} UTC"
+def _when(entry: Entry) -> str:
+    return f"{datetime.fromisoformat(entry['at']):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _what(act: Entry) -> str:
-    share = f", {act['share']:g} %" if "share" in act else ""
-    return f"{act['what']} {act.get('taken_back', act['version'])}{share}"
-
-
-def _evidence(act: Entry) -> str:
-    evidence = act.get("evidence")
+def _evidence(entry: Entry) -> str:
+    evidence = entry.get("evidence")
     if not isinstance(evidence, list):
         return f"<p>{escape(evidence)}" if evidence else ""
     words = "".join(f"<li>{escape(str(Finding(**each)))}" for each in evidence)

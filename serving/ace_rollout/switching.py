@@ -26,6 +26,7 @@ class Plan:
     weights_before: Mapping[str, float]
     weights: Mapping[str, float]
     weights_first: bool  # callers leave before their label does; else they come once it is there
+    taken_back: int | None = None  # the canary that this ends
 
     def __str__(self) -> str:
         """The changes, a line each."""
@@ -41,6 +42,7 @@ class Plan:
         return {
             "from": {**_facts(self.before), "weights": self.weights_before},
             "to": {**_facts(self.after), "weights": self.weights},
+            **({"taken_back": self.taken_back} if self.taken_back is not None else {}),
         }
 
 
@@ -71,17 +73,18 @@ def return_to(rollout: Rollout, version: int | None, why: str = "") -> Plan:
     """
     before = rollout.served()
     under_way = rollout.journal.read()
-    on_trial = before.canary is not None or (under_way is not None and under_way.is_trial)
-    number = version or (before.stable if on_trial else rollout.history.good_before(before.stable))
+    canary = under_way.version if under_way and under_way.is_trial else before.canary
+    number = version or (before.stable if canary else rollout.history.good_before(before.stable))
     if number is None:
         raise Refused(
             f"{rollout.history.path} names no version before this one. Say which: ace-rollout rollback --to 3."
         )
     rollout.path(number)
-    what = TAKEN_BACK if number == before.stable and on_trial else ROLLED_BACK
+    what = TAKEN_BACK if number == before.stable and canary else ROLLED_BACK
     after = _all_on(number, before, kept_beside(rollout, before) if what == TAKEN_BACK else [])
     operation = Operation("rollback", number, why)
-    return Plan(operation, what, before, after, rollout.weights, rollout.split(0), weights_first=True)
+    weights = rollout.weights, rollout.split(0)
+    return Plan(operation, what, before, after, *weights, weights_first=True, taken_back=canary)
 
 
 def carry_out(rollout: Rollout, plan: Plan, **facts: Any) -> None:

@@ -153,7 +153,7 @@ class Trial:
         why = "; ".join(map(str, findings))
         plan = return_to(self._rollout, self._rollout.served().stable, why)
         evidence: list[Mapping[str, Any]] = [asdict(finding) for finding in findings]
-        carry_out(self._rollout, plan, evidence=evidence, taken_back=self._operation.version)
+        carry_out(self._rollout, plan, evidence=evidence)
         wishes.clear(self._rollout.wish)
         taken_back = f"version {self._operation.version} was taken back: {why}"
         raise RolledBack(f"{taken_back}\nAll calls go to version {plan.operation.version}.")

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from ace_client import Detector
+from ace_rollout.config_file import Served
+from ace_rollout.rollout import opened
+from ace_rollout.settings import read_settings
 
 
 def answering(site, label: str) -> list[int | None]:
@@ -87,6 +90,20 @@ def test_the_history_says_who_did_what_when_and_why(promoted, capsys):
         ("promoted", 2, "better on video"),
     ]
     assert {"at", "who", "from", "to", "sha256"} <= entries[-1].keys()
+
+
+def test_the_history_names_the_canary_that_was_taken_back(new_site, tf_serving, capsys):
+    """By hand, once the process that ran it has ended."""
+    site = new_site([tf_serving.address])
+    assert site.run("promote", "1") == 0
+    site.put(2)
+    with opened(read_settings(site.root / "rollout.toml"), None) as rollout:
+        rollout.bring(Served((1, 2), {"stable": 1, "canary": 2}))
+
+    assert site.run("rollback", "--why", "complaints") == 0
+
+    assert site.run("history") == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("  canary taken back 2  complaints")
 
 
 def test_an_unreachable_server_stops_the_rollout_before_anything_is_changed(promoted, capsys):

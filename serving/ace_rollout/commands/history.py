@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ace_rollout.errors import SettingsError
+from ace_rollout.history import act
 from ace_rollout.history_page import page
 
 from .answer import Answer
@@ -27,7 +28,5 @@ def _history(options: argparse.Namespace) -> Answer:
         except OSError as error:
             raise SettingsError(f"{options.html} cannot be written: {error.strerror}.") from error
         return Answer(str(options.html), {"html": str(options.html)})
-    lines = (
-        f"{each['at']}  {each['who']}  {each['what']} {each['version']}  {each.get('why', '')}" for each in entries
-    )
+    lines = (f"{each['at']}  {each['who']}  {act(each)}  {each.get('why', '')}" for each in entries)
     return Answer("\n".join(line.rstrip() for line in lines), entries)
