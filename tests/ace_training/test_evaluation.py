@@ -227,6 +227,19 @@ def test_an_image_that_cannot_be_read_is_named(version, data, tmp_path, capsys):
     assert f"{bad} is no image that can be read" in fails(capsys, version, tmp_path / "data")
 
 
+def test_another_set_without_a_test_split_is_judged_on_all_its_images(version, data, tmp_path):
+    other = write_set(tmp_path / "other", "train", "val")
+
+    found = evaluate(version, data, tmp_path / "out", "--robustness=0", f"--cross={other}")
+
+    (table,) = found["cross"].values()
+    assert (table["frames"]["real"], table["videos"]["real"]) == (32, 16)
+
+
+def test_another_set_without_images_is_refused(version, data, tmp_path, capsys):
+    assert f"{tmp_path} has no test images" in fails(capsys, version, data, f"--cross={tmp_path}")
+
+
 def test_what_is_no_detector_is_refused(data, tmp_path, capsys):
     assert "is no file" in fails(capsys, tmp_path / "detector.keras", data)
 

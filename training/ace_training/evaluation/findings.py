@@ -111,9 +111,7 @@ def _split(data: Path, entries: Sequence[ManifestEntry], split: str) -> list[Man
 def _test_or_all(data: Path) -> list[ManifestEntry]:
     """Of a set that training never saw: its test images where it has some, else every image."""
     entries = read_manifest(data)
-    return [entry for entry in entries if entry.split == TEST] or _split(
-        data, entries, entries[0].split if entries else TEST
-    )
+    return [entry for entry in entries if entry.split == TEST] or entries or _split(data, entries, TEST)
 
 
 def _cross_logits(scorer: Scorer, name: str, entries: Sequence[ManifestEntry]) -> Floats:
