@@ -108,14 +108,42 @@ def test_what_differs_from_another_trainings_checkpoint_is_named(checkpoint):
         other.read()
 
 
-@pytest.mark.parametrize("name", ["progress.json", "epoch_0001.npz"])
-def test_a_damaged_file_is_named(checkpoint, name):
-    model = network()
-    checkpoint.save(model, progress(0.7))
-    (checkpoint.folder / name).write_bytes(b"{}")
+def with_a_bit_turned(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
-    with pytest.raises(OutputError, match=f"{checkpoint.folder / name} .*--overwrite"):
-        checkpoint.restore(model, checkpoint.read().epochs - 1)
+
+@pytest.mark.parametrize("name", ["progress.json", "epoch_0001.npz", "epoch_0003.npz"])  # the best is 1, the last 3
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b"{}",
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:1],
+        lambda whole: whole.replace(b'"history"', b'"hi') if whole[:1] == b"{" else with_a_bit_turned(whole, 200),
+        lambda whole: with_a_bit_turned(whole, whole.rfind(b"PK\1\2") + 10) if whole[:1] != b"{" else b"[]",
+    ],
+    ids=["empty", "other", "cut", "a byte", "a bit", "method"],
+)
+def test_a_damaged_file_is_named_and_overwriting_begins_anew(checkpoint, name, damage):
+    model = network()
+    for saved in (progress(0.7), progress(0.7, 0.6), progress(0.7, 0.6, 0.5)):
+        checkpoint.save(model, saved)
+    assert checkpoint.go_on(overwrite=True) == progress(0.7, 0.6, 0.5)
+    damaged = checkpoint.folder / name
+    damaged.write_bytes(damage(damaged.read_bytes()))
+
+    with pytest.raises(OutputError, match=f"{damaged} .*--overwrite"):
+        checkpoint.go_on(overwrite=False)
+
+    assert checkpoint.go_on(overwrite=True) == checkpoint.read() == Progress()
+
+
+def test_an_epoch_of_another_network_is_named(checkpoint):
+    checkpoint.save(network(), progress(0.7))
+
+    with pytest.raises(OutputError, match=r"epoch_0001.npz does not hold what was saved there\. Pass --overwrite"):
+        checkpoint.restore(keras.Sequential([keras.Input((3,)), keras.layers.Dense(7)]), 0)
 
 
 def test_a_deleted_checkpoint_is_gone(checkpoint):

@@ -10,12 +10,14 @@ before it is whole. (Keras's BackupAndRestore writes over its only file, and kno
 import dataclasses
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from .errors import OutputError
 from .whole_file import whole_file
@@ -77,6 +79,23 @@ class Checkpoint:
             )
         return progress
 
+    def go_on(self, *, overwrite: bool) -> Progress:
+        """The progress that was saved, its files read to their ends; with `overwrite` what does not load is forgotten.
+
+        Raises:
+            OutputError: not to be overwritten, it cannot be read or is another training's.
+        """
+        try:
+            progress = self.read()
+            for epoch in {progress.epochs - 1, progress.best_epoch} if progress.epochs else ():
+                self._saved(epoch)
+        except OutputError:
+            if not overwrite:
+                raise
+            self.delete()
+            return Progress()
+        return progress
+
     def save(self, model: keras.Model, progress: Progress) -> None:
         """Keeps where the training stands, and of the epochs before only the best one.
 
@@ -105,15 +124,12 @@ class Checkpoint:
         Raises:
             OutputError: the file does not hold them.
         """
-        file = self._file(epoch)
+        saved = self._saved(epoch)
         try:
-            with np.load(file) as saved:
-                for name, variable in _variables(model).items():
-                    variable.assign(saved[name])
-        except (OSError, ValueError, KeyError) as error:
-            raise OutputError(
-                f"{file} does not hold what was saved there. Pass --overwrite to begin anew, or name another folder."
-            ) from error
+            for name, variable in _variables(model).items():
+                variable.assign(saved[name])
+        except (ValueError, KeyError) as error:
+            raise self._damaged(epoch) from error
 
     def delete(self) -> None:
         """Forgets the training."""
@@ -121,6 +137,19 @@ class Checkpoint:
 
     def _file(self, epoch: int) -> Path:
         return self.folder / f"epoch_{epoch + 1:04d}.npz"
+
+    def _saved(self, epoch: int) -> dict[str, npt.NDArray[Any]]:
+        try:
+            with self._file(epoch).open("rb") as stream, np.load(stream) as saved:
+                return dict(saved)
+        except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:  # one by each kind of damage
+            raise self._damaged(epoch) from error
+
+    def _damaged(self, epoch: int) -> OutputError:
+        return OutputError(
+            f"{self._file(epoch)} does not hold what was saved there. Pass --overwrite to begin anew, or name another "
+            "folder."
+        )
 
 
 def _variables(model: keras.Model) -> dict[str, Any]:

@@ -98,13 +98,7 @@ def _progress_in(out: Path, kept: Checkpoint, *, overwrite: bool) -> Progress:
     existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise OutputError(f"{out} cannot be written, for {existing} is no folder that takes files. Name another one.")
-    try:
-        progress = kept.read()
-    except OutputError:
-        if not overwrite:
-            raise
-        kept.delete()
-        progress = Progress()
+    progress = kept.go_on(overwrite=overwrite)
     if (out / DETECTOR_FILE).exists() and not progress.epochs and not overwrite:
         raise OutputError(f"{out} has a {DETECTOR_FILE} already. Name another folder, or pass --overwrite.")
     return progress
