@@ -52,3 +52,10 @@ def test_a_value_out_of_its_range_is_named_with_the_range(section, key, value):
 def test_a_narrow_network_takes_no_weights(weights):
     with pytest.raises(ConfigError, match=f"model.weights is '{weights}': choose none, or a network with width 1"):
         dataclasses.replace(DEMO.model, weights=weights)
+
+
+def test_balanced_sampling_refuses_a_share_of_self_blended_fakes_that_leaves_no_room_for_others():
+    data = dataclasses.replace(DEMO.data, balance="sampling", self_blended_share=0.49)
+
+    with pytest.raises(ConfigError, match=r"data.self_blended_share is 0.5: choose below 0.5, or another balance"):
+        dataclasses.replace(data, self_blended_share=0.5)

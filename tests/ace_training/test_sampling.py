@@ -43,6 +43,15 @@ def test_balanced_sampling_shows_as_many_of_each_class():
     assert len(set(order[LABELS[order] == 1])) == 50  # none of the larger one twice
 
 
+@pytest.mark.parametrize("share", [0.25, 0.4])
+def test_balanced_sampling_counts_self_blended_fakes_among_the_fakes(share):
+    order = epoch_order(LABELS, demo(balance="sampling", self_blended_share=share), epoch=0)
+
+    reals = np.sum(LABELS[order] == 0)
+    assert len(order) == 100
+    assert reals * (1 - share) == pytest.approx(50, abs=0.5)
+
+
 @pytest.mark.parametrize("blended", [0.0, 0.5])
 def test_weights_give_both_classes_the_same_sum_and_images_one_on_average(blended):
     real, fake = class_weights(LABELS, demo(balance="weights", self_blended_share=blended))

@@ -97,6 +97,11 @@ class Data:
             (
                 ("balance", self.balance in BALANCES, f"one of {', '.join(BALANCES)}"),
                 ("self_blended_share", 0 <= self.self_blended_share < 1, "from 0 to below 1"),
+                (
+                    "self_blended_share",
+                    self.balance != "sampling" or self.self_blended_share < 0.5,
+                    "below 0.5, or another balance: sampling would have no room for the fakes that there are",
+                ),
             ),
         )
 

@@ -13,13 +13,15 @@ def epoch_order(labels: npt.NDArray[np.int64], config: Config, *, epoch: int) ->
 
     Another order each epoch, which depends on nothing but the seed and the epoch, so that a training that goes on where
     another one was killed shows what that one would have shown. What is left over beyond whole batches waits for
-    another epoch. Balanced sampling repeats images of the smaller class and leaves out some of the larger one.
+    another epoch. Balanced sampling repeats images of the smaller class and leaves out some of the larger one; of the
+    real ones it draws so many more as become self-blended fakes.
     """
     rng = np.random.default_rng([config.optimisation.seed, epoch])
     if config.data.balance == "sampling":
-        each = -(-len(labels) // 2)
-        halves = [np.resize(rng.permutation(np.flatnonzero(labels == label)), each) for label in (0, 1)]
-        order = rng.permutation(np.concatenate(halves))[: len(labels)]
+        reals = round(len(labels) * 0.5 / (1 - config.data.self_blended_share))
+        counts = (reals, len(labels) - reals)
+        drawn = [np.resize(rng.permutation(np.flatnonzero(labels == label)), counts[label]) for label in (0, 1)]
+        order = rng.permutation(np.concatenate(drawn))
     else:
         order = rng.permutation(len(labels))
     batch = batch_size(len(labels), config)
