@@ -55,6 +55,28 @@ def test_videos_of_two_folders_have_a_person_each_where_nothing_else_is_said(tmp
     }
 
 
+def test_a_fake_named_of_two_real_videos_has_their_people_where_nothing_else_is_said(tmp_path):
+    touch(tmp_path, "real/033.mp4", "real/097.mp4", "real/a_1_b.mp4", "fake/swap/033_097.mp4", "fake/a_1_b_097.mp4")
+    touch(tmp_path, "fake/033_111.mp4", "fake/111_097.mp4", "real/x_1.jpg", "real/y_1.jpg", "fake/x_y_1.jpg")
+
+    sources = found(tmp_path)
+
+    assert {name: (one.identity, one.donor) for name, one in sources.items() if one.label == "fake"} == {
+        "fake/033_111": ("033_111", ""),
+        "fake/111_097": ("111_097", ""),
+        "fake/a_1_b_097": ("a_1_b", "097"),
+        "fake/swap/033_097": ("033", "097"),
+        "fake/x_y": ("x", "y"),
+    }
+    assert sources["real/a_1_b"].people == {"a_1_b"}
+
+
+def test_names_do_not_say_who_is_in_a_file_where_a_rule_does(tmp_path):
+    touch(tmp_path, "real/033.mp4", "real/097.mp4", "fake/033_097.mp4")
+
+    assert found(tmp_path, r"/(?P<identity>\w+)")["fake/033_097"].people == {"033_097"}
+
+
 def test_images_named_by_video_and_frame_are_the_frames_of_one_video(tmp_path):
     sources = found(touch(tmp_path, "real/a_10.png", "real/a_9.png", "real/b.jpg", "fake/c_1.jpg"))
 

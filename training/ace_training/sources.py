@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,7 +92,8 @@ def find_in_folders(real: Path, fake: Path, people: str | None) -> list[Source]:
 
     Who is in each is said by `people`: a CSV file with the columns file, identity and, where known, donor, video and
     frame, or a regular expression with such groups, searched in `real/<path below its folder>`. Without it each video
-    is of a person of its own; images named `<video>_<frame>` are the frames of one.
+    is of a person of its own, but a fake `<one>_<other>` of the real videos `<one>` and `<other>` has their people, as
+    `033_097` of FaceForensics++; images named `<video>_<frame>` are the frames of one.
 
     Raises:
         SourceError: a folder is missing or empty, two files have one name, or the rule does not fit.
@@ -105,7 +106,20 @@ def find_in_folders(real: Path, fake: Path, people: str | None) -> list[Source]:
             fields = rule(key)
             name, number = _place(file.relative_to(folder).with_suffix("").as_posix(), file, fields)
             videos.setdefault((label, name), []).append((number, file, fields))
-    return [_of_files(label, name, files) for (label, name), files in videos.items()]
+    real_names = {name for label, name in videos if label == REAL}
+    return [
+        _of_files(label, name, files, _people(name, real_names) if label == FAKE and not people else (name, ""))
+        for (label, name), files in videos.items()
+    ]
+
+
+def _people(fake: str, real: Collection[str]) -> tuple[str, str]:
+    """Whose names, of the real ones, those of a fake are; its own name and nobody where they are not."""
+    name = fake.rpartition("/")[2]
+    for met in re.finditer("_", name):
+        if (identity := name[: met.start()]) in real and (donor := name[met.end() :]) in real:
+            return identity, donor
+    return fake, ""
 
 
 def _files(folder: Path, label: str) -> list[Path]:
@@ -131,7 +145,10 @@ def _place(path: str, file: Path, fields: dict[str, str]) -> tuple[str, int | No
     return fields.get("video") or video, int(frame)
 
 
-def _of_files(label: str, name: str, files: list[tuple[int | None, Path, dict[str, str]]]) -> Source:
+def _of_files(
+    label: str, name: str, files: list[tuple[int | None, Path, dict[str, str]]], unsaid: tuple[str, str]
+) -> Source:
+    """The video of these files; `unsaid` are identity and donor where no rule says them."""
     files = sorted(files, key=lambda one: (one[0] or 0, one[1]))
     numbers = tuple(number for number, _, _ in files if number is not None)
     if len(set(numbers)) < len(files) and len(files) > 1:
@@ -139,7 +156,7 @@ def _of_files(label: str, name: str, files: list[tuple[int | None, Path, dict[st
             f"{files[0][1]} and {files[1][1]} would both be {label}/{name}: rename one, or let --people tell them "
             "apart by video and frame."
         )
-    who = {(fields.get("identity") or name, fields.get("donor", "")) for _, _, fields in files}
+    who = {(fields.get("identity") or unsaid[0], fields.get("donor", unsaid[1])) for _, _, fields in files}
     if len(who) > 1:
         raise SourceError(f"The frames of {label}/{name} are of several people by the rule of --people: {sorted(who)}.")
     ((identity, donor),) = who

@@ -40,7 +40,8 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
         metavar="REGEX|FILE.csv",
         help="who is in each file, where it is no tree: an expression with the groups (?P<identity>) and, where they "
         "apply, donor, video and frame, searched in real/NAME or fake/NAME; or a table with such columns and `file`; "
-        "default: each video has a person of its own, and images named VIDEO_FRAME are one video's",
+        "default: each video has a person of its own, but a fake A_B of real videos A and B has theirs, and images "
+        "named VIDEO_FRAME are one video's",
     )
     source.add_argument("--compression", default="c23", help="which of a tree's: raw, c23 or c40; default: %(default)s")
     parser.add_argument("out", type=Path, metavar="OUT", help="a new folder, or one that the same command began")
