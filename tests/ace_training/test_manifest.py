@@ -31,6 +31,28 @@ def test_an_image_that_the_manifest_does_not_name_is_taken_by_its_own_name(data)
     assert (entry.video, entry.identity) == ("real/017", "017")
 
 
+@pytest.mark.parametrize(
+    ("file", "video", "identity", "donor"),
+    [
+        ("real/alice_01_0000.jpg", "real/alice_01", "alice", ""),
+        ("fake/id0_id1_0000_0012.jpg", "fake/id0_id1_0000", "id0", "id1"),
+        ("fake/033_097_0012.jpg", "fake/033_097", "033", "097"),
+        ("fake/033_0012.jpg", "fake/033", "033", ""),
+        ("fake/033.jpg", "fake/033", "033", ""),
+    ],
+)
+def test_without_a_manifest_names_say_who_is_seen_and_of_fakes_whose_face_that_is(
+    tmp_path, file, video, identity, donor
+):
+    path = tmp_path / "train" / file
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+    (entry,) = read_manifest(tmp_path)
+
+    assert (entry.video, entry.identity, entry.donor) == (video, identity, donor)
+
+
 @pytest.mark.parametrize("values", [{"split": "val"}, {"label": "real"}])
 def test_a_line_that_contradicts_its_files_folder_is_an_error(data, values):
     line = changed(data, **values)

@@ -56,7 +56,9 @@ def read_manifest(data: Path) -> list[ManifestEntry]:
     """The entries of the set's images, in the order of the files.
 
     An image in a split's folder that no manifest names, or in a set without one, stands for a video of its own when its
-    name has no `_`, else for a frame of the video that its name gives before the last one.
+    name has no `_`, else for a frame of the video that its name gives before the last one. Up to the first `_` that is
+    who is seen, and of a fake up to the next one whose face it was given: `id0_id1_0000_0012.jpg` is frame 12 of the
+    video `id0_id1_0000`, of id0 with the face of id1. Names of other rules invent people: prepare such a set.
 
     Raises:
         ImageFolderError: the manifest is not one, names what does not exist, or a split that the file does not lie in.
@@ -115,14 +117,15 @@ def _named(file: str, split: str, label: str, stem: str) -> ManifestEntry:
     video, _, frame = stem.rpartition("_")
     if not video or not frame.isdecimal():
         video, frame = stem, "0"
-    identity, _, donor = video.partition("_")
+    real = label == CLASS_NAMES[0]
+    identity, donor, *_ = [*video.split("_"), ""]
     return ManifestEntry(
         file=file,
         split=split,
         label=label,
         video=f"{label}/{video}",
         identity=identity,
-        donor=donor,
-        manipulation="" if label == CLASS_NAMES[0] else "unknown",
+        donor="" if real else donor,
+        manipulation="" if real else "unknown",
         frame=int(frame),
     )
