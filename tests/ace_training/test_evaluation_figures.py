@@ -32,6 +32,7 @@ def of(real: list[float], fake: list[float], video: list[int] | None = None) -> 
         np.array([*real, *fake]),
         np.arange(count) if video is None else np.array(video),
         np.array([""] * len(real) + ["Deepfakes"] * len(fake), object),
+        np.arange(count) if video is None else np.array(video),
     )
 
 
@@ -75,6 +76,27 @@ def test_a_real_and_a_fake_video_of_one_name_are_two():
     entries = [entry("a_0.jpg", "real", "a"), entry("b_0.jpg", "fake", "a"), entry("a_1.jpg", "real", "a")]
 
     assert len(scored(entries, np.array([0.1, 0.9, 0.2])).by_video()) == 2
+
+
+def test_videos_are_tied_by_the_people_who_are_in_them():
+    def of_people(label: str, video: str, identity: str, donor: str = "") -> ManifestEntry:
+        return ManifestEntry(file=video, split="test", label=label, video=video, identity=identity, donor=donor)
+
+    rows = scored(
+        [
+            of_people("real", "a", "Ann"),
+            of_people("real", "d", "Dan"),
+            of_people("fake", "b-c", "Bob", "Cid"),
+            of_people("fake", "a-b", "Ann", "Bob"),
+            of_people("real", "nobody", ""),
+            of_people("fake", "nobody", ""),
+            of_people("real", "d", "Eve"),
+        ],
+        np.zeros(7),
+    )
+
+    assert rows.cluster.tolist() == [0, 1, 0, 0, 2, 3, 1]
+    assert rows.by_video().cluster.tolist() == [0, 0, 3, 0, 1, 2]
 
 
 def test_each_manipulation_stands_beside_all_that_is_real():

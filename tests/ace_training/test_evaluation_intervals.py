@@ -1,3 +1,6 @@
+from dataclasses import replace
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -14,7 +17,7 @@ def rows() -> Scored:
     fake = video % 2 == 1
     logit = fake * 1.0 + rng.normal(0, 1, 60)[video] + rng.normal(0, 0.3, 300)
     prob = np.round(1 / (1 + np.exp(-logit)), 2)
-    return Scored(tuple(map(str, range(300))), fake, prob, video, np.array([""] * 300, object))
+    return Scored(tuple(map(str, range(300))), fake, prob, video, np.array([""] * 300, object), video)
 
 
 def test_all_resamples_at_once_have_scikit_learns_figures_of_each(rows):
@@ -26,7 +29,8 @@ def test_all_resamples_at_once_have_scikit_learns_figures_of_each(rows):
     for sample, counts in enumerate(weights.astype(int)):
         repeated = np.repeat(np.arange(len(rows)), counts)
         names = ("",) * len(repeated)
-        again = Scored(names, rows.fake[repeated], rows.prob_fake[repeated], repeated, rows.manipulation[repeated])
+        columns = (rows.fake[repeated], rows.prob_fake[repeated], repeated, rows.manipulation[repeated], repeated)
+        again = Scored(names, *columns)
         expected = figures(again, 0.6)
         assert {name: found[name][sample] for name in TITLES} == pytest.approx(expected), sample
 
@@ -43,11 +47,45 @@ def test_intervals_hold_the_figures_and_come_out_the_same_again(rows):
 
 
 def test_frames_of_one_video_do_not_count_as_so_many_videos(rows):
-    apart = Scored(rows.names, rows.fake, rows.prob_fake, np.arange(len(rows)), rows.manipulation)
+    each = np.arange(len(rows))
+    apart = replace(rows, video=each, cluster=each)
 
     (low, high), (low_apart, high_apart) = (intervals(each, 0.6)["auc"] for each in (rows, apart))
 
     assert high - low > 1.5 * (high_apart - low_apart)
+
+
+def of_people(rng: np.random.Generator) -> Scored:
+    """24 people, each with a real video and four fakes, of whom a detector is as sure as it is of the person."""
+    person = np.repeat(np.arange(24), 5)
+    video = np.arange(120)
+    fake = video % 5 > 0
+    logit = np.where(fake, 1.0, -1.0) + rng.normal(0, 1, 24)[person] + rng.normal(0, 0.5, 120)
+    return Scored(tuple(map(str, video)), fake, 1 / (1 + np.exp(-logit)), video, np.array([""] * 120, object), person)
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say_where_people_are_in_several_videos():
+    rng = np.random.default_rng(8)
+    truth = NormalDist().cdf(1 / 1.25**0.5)  # of a new person's fakes called fake
+
+    found = [intervals(of_people(rng), 0.5)["true_positive_rate"] for _ in range(50)]
+
+    assert np.mean([low <= truth <= high for low, high in found]) >= 0.88
+
+
+def test_where_a_class_is_of_one_group_of_people_videos_are_drawn():
+    rows = of_people(np.random.default_rng(9))
+    unknown = replace(rows, cluster=rows.video)
+
+    assert intervals(replace(rows, cluster=np.zeros(120, int)), 0.5) == intervals(unknown, 0.5)
+    assert intervals(replace(rows, cluster=np.where(rows.fake, -1, rows.video)), 0.5) == intervals(unknown, 0.5)
+
+
+def test_no_resample_lacks_a_class():
+    rows = of_people(np.random.default_rng(10))
+    few_real = rows.where(rows.fake | (rows.cluster < 2))  # of 24 people: an eighth of resamples would have neither
+
+    assert all(np.isfinite(interval).all() for interval in intervals(few_real, 0.5).values())
 
 
 def test_a_class_with_a_single_video_has_no_intervals(rows):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from . import ties
 from .errors import SourceError
 from .image_files import CLASS_NAMES, SPLITS
 from .sources import Source
@@ -87,20 +88,10 @@ def split_by_people(sources: list[Source], *, seed: int) -> dict[str, str]:
 
 def _groups(sources: list[Source]) -> list[list[Source]]:
     """The videos whose people are tied, directly or by others, in the order of their first."""
-    tied: dict[str, str] = {}
-
-    def chief(name: str) -> str:
-        while tied.setdefault(name, name) != name:
-            tied[name] = name = tied[tied[name]]
-        return name
-
-    for source in sources:
-        if source.donor:
-            tied[chief(source.donor)] = chief(source.identity)
-    groups: dict[str, list[Source]] = {}
-    for source in sources:
-        groups.setdefault(chief(source.identity), []).append(source)
-    return list(groups.values())
+    found: dict[int, list[Source]] = {}
+    for source, group in zip(sources, ties.groups(source.people for source in sources), strict=True):
+        found.setdefault(group, []).append(source)
+    return list(found.values())
 
 
 def _checked(sources: list[Source], split_of: dict[str, str]) -> dict[str, str]:

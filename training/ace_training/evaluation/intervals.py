@@ -1,7 +1,8 @@
-"""How sure the figures are: 95 % intervals by a bootstrap over videos, all resamples at once.
+"""How sure the figures are: 95 % intervals by a bootstrap over people, all resamples at once.
 
-Frames of one video are alike, so that it is videos that are drawn again, with all of their frames; real ones and fake
-ones apart, so that no resample lacks a class.
+Frames of one video are alike, and so are videos of one face: what is drawn again is people, those whom a swap ties
+together, with all videos that they are in and all frames of these. Where nobody is known, or a class has a single such
+group, it is videos, which makes intervals too narrow where people are in several.
 """
 
 from typing import Final
@@ -40,15 +41,38 @@ def intervals(scored: Scored, threshold: float, *, seed: int = 7) -> dict[str, I
 
 
 def _weights(scored: Scored, resamples: int, rng: np.random.Generator) -> Floats:
-    """How often each row is in each resample: [resamples, n]."""
+    """How often each row is in each resample: [resamples, n]. No resample lacks a class."""
+    drawn = _drawn(scored)
+    real, fake = (np.unique(drawn[scored.fake == truth]) for truth in (False, True))
+    if np.intersect1d(real, fake).size:
+        return _drawn_together(scored, drawn, resamples, rng)
     weights = np.zeros((resamples, len(scored)))
-    for fake in (False, True):
-        rows = scored.fake == fake
+    for rows in (~scored.fake, scored.fake):  # apart: each class keeps its size
         if rows.any():
-            names, video = np.unique(scored.video[rows], return_inverse=True)
-            counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
-            weights[:, rows] = counts[:, video]
+            weights[:, rows] = _counts(drawn[rows], resamples, rng)
     return weights
+
+
+def _drawn(scored: Scored) -> npt.NDArray[np.intp]:
+    """What each row is drawn with: a cluster of videos, or its video where a class has one cluster only."""
+    clusters = [np.unique(scored.cluster[rows]) for rows in (~scored.fake, scored.fake) if rows.any()]
+    return scored.video if any(len(names) == 1 for names in clusters) else scored.cluster
+
+
+def _drawn_together(scored: Scored, drawn: npt.NDArray[np.intp], resamples: int, rng: np.random.Generator) -> Floats:
+    """The weights where real and fake rows are drawn by one hand; a resample that lacks a class is drawn anew."""
+    weights = np.zeros((resamples, len(scored)))
+    lacking = np.ones(resamples, bool)
+    while lacking.any():
+        weights[lacking] = _counts(drawn, int(lacking.sum()), rng)
+        lacking = ~((weights @ scored.fake > 0) & (weights @ ~scored.fake > 0))
+    return weights
+
+
+def _counts(drawn: npt.NDArray[np.intp], resamples: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    names, row = np.unique(drawn, return_inverse=True)
+    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    return np.asarray(counts[:, row], np.int64)
 
 
 def resampled(scored: Scored, threshold: float, weights: Floats) -> dict[str, Floats]:

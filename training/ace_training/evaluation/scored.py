@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ace_client.contract import FAKE
+from ace_training import ties
 from ace_training.manifest import ManifestEntry
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +23,7 @@ class Scored:
     prob_fake: Floats
     video: npt.NDArray[np.intp]  # which video each row is of, as a number
     manipulation: npt.NDArray[Any]  # text; empty where the row is real
+    cluster: npt.NDArray[np.intp]  # of the videos that people tie, by being in them, as a number
 
     def __len__(self) -> int:
         return len(self.names)
@@ -38,7 +40,14 @@ class Scored:
     def where(self, chosen: npt.NDArray[np.bool_]) -> "Scored":
         """Some of the rows."""
         names = tuple(name for name, kept in zip(self.names, chosen, strict=True) if kept)
-        return Scored(names, self.fake[chosen], self.prob_fake[chosen], self.video[chosen], self.manipulation[chosen])
+        return Scored(
+            names,
+            self.fake[chosen],
+            self.prob_fake[chosen],
+            self.video[chosen],
+            self.manipulation[chosen],
+            self.cluster[chosen],
+        )
 
     def by_manipulation(self) -> dict[str, "Scored"]:
         """The fakes of each manipulation with all that is real."""
@@ -54,7 +63,8 @@ class Scored:
         _, first, video = np.unique(self.video, return_index=True, return_inverse=True)
         mean = np.bincount(video, self.prob_fake) / np.bincount(video)
         names = tuple(self.names[at] for at in first)
-        return Scored(names, self.fake[first], mean, np.arange(len(first)), self.manipulation[first])
+        rows = np.arange(len(first))
+        return Scored(names, self.fake[first], mean, rows, self.manipulation[first], self.cluster[first])
 
 
 def scored(entries: Sequence[ManifestEntry], prob_fake: Floats) -> Scored:
@@ -66,7 +76,13 @@ def scored(entries: Sequence[ManifestEntry], prob_fake: Floats) -> Scored:
         prob_fake,
         np.unique(videos, return_inverse=True)[1],
         np.array([entry.manipulation for entry in entries], object),
+        np.array(ties.groups(_ties(video, entry) for video, entry in zip(videos, entries, strict=True)), np.intp),
     )
+
+
+def _ties(video: str, entry: ManifestEntry) -> list[tuple[str, str]]:
+    """What an image has in common with others."""
+    return [("video", video), *(("person", name) for name in entry.people)]
 
 
 def probability(logits: Floats, temperature: float = 1.0) -> Floats:

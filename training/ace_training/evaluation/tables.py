@@ -16,7 +16,7 @@ class Level:
     real: int  # rows
     fake: int
     figures: dict[str, float | None]
-    intervals: dict[str, Interval | None]  # 95 %, by a bootstrap over videos
+    intervals: dict[str, Interval | None]  # 95 %, by a bootstrap over people, or videos
     confusion_at_half: list[list[int]]  # rows: real and fake in truth; columns: called so
     confusion_at_threshold: list[list[int]]
 
