@@ -16,6 +16,7 @@ from ace_export import golden
 from ace_export.exporter import export
 from ace_export.report import read_report
 from ace_training.__main__ import main
+from ace_training.manifest import images_digest, read_manifest
 
 FIT_WROTE = {
     "test": {"auc": 0.6},
@@ -46,7 +47,7 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def detector(tmp_path_factory) -> Path:
+def detector(tmp_path_factory, data) -> Path:
     """A network that knows light from dark, and is much too sure of it; beside it what `fit` would have written."""
     keras.utils.set_random_seed(7)
     image = keras.Input((32, 32, 3))
@@ -58,7 +59,10 @@ def detector(tmp_path_factory) -> Path:
     network.get_layer("logit").set_weights([np.full((4, 1), 0.5, np.float32), np.float32([-54])])
     path = tmp_path_factory.mktemp("fit") / "detector.keras"
     network.save(path)
-    wrote = FIT_WROTE | {"detector_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    wrote = FIT_WROTE | {
+        "detector_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "images_digest": images_digest(data, read_manifest(data)),
+    }
     path.with_name("report.json").write_text(json.dumps(wrote))
     return path
 
@@ -126,11 +130,29 @@ def test_what_fit_wrote_stays_in_the_report(found, detector):
     assert known.metrics == FIT_WROTE["test"]
 
 
-def test_evaluating_again_finds_the_same(found, detector, data, tmp_path):
-    again = evaluate(detector, data, tmp_path / "again", "--robustness=0", "--target-fpr=0.2")
+@pytest.fixture(scope="module")
+def again(found, detector, data, tmp_path_factory) -> tuple[dict, str]:
+    """A second evaluation, without another set, and its card."""
+    out = tmp_path_factory.mktemp("again")
+    card = detector.with_name("MODEL_CARD.md")
+    first = card.read_text()
+    second = evaluate(detector, data, out, "--robustness=0", "--target-fpr=0.2"), card.read_text()
+    card.write_text(first)
+    return second
 
-    assert again["calibration"] == found["calibration"]
-    assert again["test"] == found["test"]
+
+def test_evaluating_again_finds_the_same(found, again):
+    assert again[0]["calibration"] == found["calibration"]
+    assert again[0]["test"] == found["test"]
+
+
+def test_of_the_set_that_it_was_trained_on_the_card_says_so(again):
+    found, card = again
+
+    assert found["own_set"] is True
+    assert "trained in spite of it, 3 by identity" in card
+    assert "nobody has looked at" not in card
+    assert "Not evaluated on any set but the one it was trained on" in card
 
 
 def test_both_levels_every_degradation_and_the_other_set_are_there(found, data):
@@ -175,6 +197,20 @@ def test_the_card_beside_the_file_names_it_by_its_hash(found, detector):
     assert "trained in spite of it, 3 by identity" in card
 
 
+def test_of_another_set_the_card_does_not_tell_what_nobody_checked(detector, data, tmp_path):
+    shutil.copy(detector, tmp_path)
+    report = json.loads(detector.with_name("report.json").read_text())
+    (tmp_path / "report.json").write_text(json.dumps(report | {"images_digest": "of another"}))
+
+    found = evaluate(tmp_path / "detector.keras", data, tmp_path / "out", "--robustness=0")
+
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    assert found["own_set"] is False
+    assert f"{data} is not the set that the detector was trained on" in card
+    assert "Leakage between what it was trained and tested on: no audit is recorded" in card
+    assert "Not evaluated on any set but" not in card
+
+
 def fails(capsys: pytest.CaptureFixture, *arguments: object) -> str:
     """The line that the command ends with, its status being 1."""
     assert main(["evaluate", *map(str, arguments)]) == 1
@@ -195,6 +231,8 @@ def test_a_file_without_a_report_gets_one(detector, data, tmp_path):
     found = evaluate(tmp_path / "detector.keras", data, tmp_path / "out", "--robustness=0")
 
     assert read_report(tmp_path / "detector.keras", found["sha256"]).threshold == found["point"]["threshold"]
+    assert found["own_set"] is False
+    assert "No report says which images the detector was trained on" in found["reservations"][-1]
 
 
 def test_a_set_without_validation_images_is_refused(detector, tmp_path, capsys):

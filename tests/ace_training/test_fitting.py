@@ -23,6 +23,7 @@ from ace_training.config_file import as_dict, read_config
 from ace_training.errors import ImageFolderError, OutputError
 from ace_training.face_set import FaceSetPlan, write_face_set
 from ace_training.fitting import FitOptions, fit
+from ace_training.manifest import images_digest, read_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -136,13 +137,14 @@ def test_the_epoch_with_the_best_validation_auc_is_kept(out, report, data):
     assert report["best_epoch"] == report["history"]["val_auc"].index(best) + 1
 
 
-def test_the_report_tells_how_it_came_about(report, out):
+def test_the_report_tells_how_it_came_about(report, out, data):
     assert report["config"] == as_dict(read_config("smoke"))
     assert read_config(str(out / "config.toml")) == read_config("smoke")
     assert report["seed"] == 7
     assert report["class_names"] == ["real", "fake"]
     assert report["images"]["train"] == {"real": 24, "fake": 24}
     assert report["leakage"]["allowed"] is False
+    assert report["images_digest"] == images_digest(data, read_manifest(data))
     assert report["interrupted"] is False
     assert report["computed_on"]["mixed_precision"] == "off"
     assert len(report["history"]["loss"]) == EPOCHS

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ace_training.errors import ImageFolderError
-from ace_training.manifest import ManifestEntry, read_manifest, write_manifest
+from ace_training.manifest import ManifestEntry, images_digest, read_manifest, write_manifest
 
 
 @pytest.fixture
@@ -74,6 +74,15 @@ def test_a_line_of_other_values_is_an_error(data, values):
 
     with pytest.raises(ImageFolderError, match=f"split is one of train, val, test, .* {next(iter(values.values()))!r}"):
         read_manifest(data)
+
+
+def test_the_digest_is_of_the_images_wherever_the_set_lies(data, few_faces):
+    def digest(folder: Path) -> str:
+        return images_digest(folder, read_manifest(folder))
+
+    assert digest(data) == digest(few_faces)
+    next((data / "test" / "real").iterdir()).write_bytes(b"")
+    assert digest(data) != digest(few_faces)
 
 
 def test_a_table_of_other_columns_is_an_error(data):

@@ -26,6 +26,7 @@ from .errors import OutputError, TrainingStopped
 from .image_files import CLASS_NAMES, SPLITS, ImageFiles, find_images
 from .input_pipeline import LoadedSplit, evaluation_batches, load_splits
 from .leakage import audited
+from .manifest import images_digest, read_manifest
 from .models import build_detector, compute_precision
 from .train import Training, build_model, train
 
@@ -60,7 +61,8 @@ def fit(data: Path, out: Path, config: Config, options: FitOptions | None = None
     options = options or FitOptions()
     began_s = time.perf_counter()
     files = find_images(data, seed=config.optimisation.seed)
-    kept = Checkpoint(out / checkpoint.FOLDER, {"config": as_dict(config), "images": _digest(data, files)})
+    images = images_digest(data, read_manifest(data))
+    kept = Checkpoint(out / checkpoint.FOLDER, {"config": as_dict(config), "images": images})
     before = _progress_in(out, kept, overwrite=options.overwrite)
     leakage = audited(data, leakage_allowed=options.allow_leakage)
     _seed(config)
@@ -80,6 +82,7 @@ def fit(data: Path, out: Path, config: Config, options: FitOptions | None = None
         **_description(config, files, progress),
         "parameters": detector.count_params(),
         "interrupted": interrupted,
+        "images_digest": images,  # by which `evaluate` knows the set
         "leakage": leakage,
         "seconds": round(before.seconds + time.perf_counter() - began_s, 1),
     }
@@ -102,14 +105,6 @@ def _progress_in(out: Path, kept: Checkpoint, *, overwrite: bool) -> Progress:
     if (out / DETECTOR_FILE).exists() and not progress.epochs and not overwrite:
         raise OutputError(f"{out} has a {DETECTOR_FILE} already. Name another folder, or pass --overwrite.")
     return progress
-
-
-def _digest(data: Path, files: dict[str, ImageFiles]) -> str:
-    """A hash of which files there are, and how long they are."""
-    lines = [
-        f"{path.relative_to(data)} {path.stat().st_size}" for split in files.values() for path in sorted(split.paths)
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _seed(config: Config) -> None:

@@ -5,7 +5,9 @@ Sets without one are taken as their file names say where those are `<video>_<fra
 
 import csv
 import dataclasses
+import hashlib
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,6 +72,14 @@ def read_manifest(data: Path) -> list[ManifestEntry]:
     written = {entry.file: entry for entry in _written(data, path)}
     others = [entry for entry in named if entry.file not in written]
     return sorted([*written.values(), *others], key=lambda entry: entry.file)
+
+
+def images_digest(data: Path, entries: Iterable[ManifestEntry]) -> str:
+    """A hash of which images a set has, where, and how long their files are."""
+    lines = sorted(
+        f"{entry.split} {entry.label} {entry.file} {(data / entry.file).stat().st_size}" for entry in entries
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _written(data: Path, path: Path) -> list[ManifestEntry]:

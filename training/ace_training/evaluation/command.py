@@ -1,5 +1,6 @@
 """What `evaluate` does: evaluates, draws, writes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from . import pages, pictures
@@ -22,7 +23,7 @@ def run(scorer: Scorer, plan: Plan, out: Path) -> tuple[Path, str]:
     """
     file = scorer if isinstance(scorer, KerasFile) else None
     report = read_report(file.path, file.detector.sha256) if file else {}
-    findings, answers = evaluate(scorer, plan)
+    findings, answers = evaluate(scorer, replace(plan, trained_on=report.get("images_digest")))
     page = pages.write(out, findings, answers, pictures.draw(scorer, findings, answers, report))
     if file:
         pages.write_beside(file.path, findings, report)

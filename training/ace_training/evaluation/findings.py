@@ -10,7 +10,7 @@ from typing import Final
 from ace_client.contract import DEFAULT_THRESHOLD
 from ace_training.errors import EvaluationError
 from ace_training.image_files import CLASS_NAMES
-from ace_training.manifest import ManifestEntry, read_manifest
+from ace_training.manifest import ManifestEntry, images_digest, read_manifest
 
 from .calibration import Calibration, OperatingPoint, calibrate
 from .robustness import Curve, curves, spread
@@ -29,7 +29,8 @@ class Plan:
 
     data: Path
     target_fpr: float = 0.01
-    cross: tuple[Path, ...] = ()  # sets that training never saw
+    trained_on: str | None = None  # the digest of the set that the detector was trained on, where a report says it
+    cross: tuple[Path, ...] = ()  # other sets
     robustness: int = 400  # images that are degraded in every way; 0 for none
 
 
@@ -40,6 +41,7 @@ class Findings:
     model: str
     sha256: str | None  # of a `.keras` file
     data: str
+    own_set: bool  # whether this is the set that the detector was trained on, of whose leakage its report tells
     evaluated_at: str
     point: OperatingPoint
     calibration: Calibration | None  # None for what is served already, with an operating point of its own
@@ -81,10 +83,12 @@ def evaluate(scorer: Scorer, plan: Plan) -> tuple[Findings, Answers]:
     degraded = spread(test, plan.robustness)
     kinds = frames.by_manipulation()
     measured = table(frames, point.threshold)
+    own_set = plan.trained_on == images_digest(plan.data, entries)
     found = Findings(
         model=scorer.name,
         sha256=scorer.detector.sha256 if isinstance(scorer, KerasFile) else None,
         data=str(plan.data),
+        own_set=own_set,
         evaluated_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         point=OperatingPoint(temperature=point.temperature, threshold=point.threshold),
         calibration=calibration,
@@ -93,7 +97,11 @@ def evaluate(scorer: Scorer, plan: Plan) -> tuple[Findings, Answers]:
         cross=cross,
         robustness_images=len(degraded),
         robustness=curves(scorer, plan.data, degraded, point) if degraded else [],
-        reservations=[*_of_calibration(scorer, calibration), *reservations(measured)],
+        reservations=[
+            *_of_calibration(scorer, calibration),
+            *reservations(measured),
+            *([] if own_set else [_of_another_set(plan)]),
+        ],
     )
     return found, Answers(test, logits, frames)
 
@@ -109,7 +117,7 @@ def _split(data: Path, entries: Sequence[ManifestEntry], split: str) -> list[Man
 
 
 def _test_or_all(data: Path) -> list[ManifestEntry]:
-    """Of a set that training never saw: its test images where it has some, else every image."""
+    """Of another set: its test images where it has some, else every image."""
     entries = read_manifest(data)
     return [entry for entry in entries if entry.split == TEST] or entries or _split(data, entries, TEST)
 
@@ -133,6 +141,16 @@ def _calibration(scorer: Scorer, plan: Plan, entries: Sequence[ManifestEntry]) -
 
 def _own_point(scorer: Scorer) -> OperatingPoint:
     return OperatingPoint(threshold=DEFAULT_THRESHOLD if scorer.threshold is None else scorer.threshold)
+
+
+def _of_another_set(plan: Plan) -> str:
+    """What is not known of a set that the detector was not trained on, or may not have been."""
+    what = (
+        f"No report says which images the detector was trained on. Whether {plan.data} has some of them"
+        if plan.trained_on is None
+        else f"{plan.data} is not the set that the detector was trained on, as that was. Whether it has images of that"
+    )
+    return f"{what}, or people or videos who are in them, nobody has looked at."
 
 
 def _of_calibration(scorer: Scorer, calibration: Calibration | None) -> list[str]:
