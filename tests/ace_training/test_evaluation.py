@@ -152,6 +152,8 @@ def test_of_the_set_that_it_was_trained_on_the_card_says_so(again):
     assert found["own_set"] is True
     assert "trained in spite of it, 3 by identity" in card
     assert "nobody has looked at" not in card
+    assert "The validation videos chose the epoch" in " ".join(found["reservations"])
+    assert "the rate is approximate" in card
     assert "Not evaluated on any set but the one it was trained on" in card
 
 
@@ -206,6 +208,7 @@ def test_of_another_set_the_card_does_not_tell_what_nobody_checked(detector, dat
 
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert found["own_set"] is False
+    assert "The validation videos chose the epoch" not in card
     assert f"{data} is not the set that the detector was trained on" in card
     assert "Leakage between what it was trained and tested on: no audit is recorded" in card
     assert "Not evaluated on any set but" not in card

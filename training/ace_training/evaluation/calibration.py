@@ -20,7 +20,8 @@ RULE: Final = (
     "to be at most the target, whatever the scores' distribution, as long as it comes as the validation videos did: "
     "(the sum of those shares over n real validation videos + 1) / (n + 1) is at most the target. Below 1 / target - 1 "
     "videos no threshold can promise that; then no real validation frame is called fake, and the rate that can be "
-    "vouched for is 1 / (n + 1). It lies half way, as a logit, to the next higher score of the validation set."
+    "vouched for is 1 / (n + 1). It lies half way, as a logit, to the next higher score of the validation set. Where "
+    "these videos chose the epoch too, as in `fit`, they look easier than new ones are: the rate is approximate."
 )
 
 

@@ -99,6 +99,7 @@ def evaluate(scorer: Scorer, plan: Plan) -> tuple[Findings, Answers]:
         robustness=curves(scorer, plan.data, degraded, point) if degraded else [],
         reservations=[
             *_of_calibration(scorer, calibration),
+            *([_of_chosen_epoch(calibration)] if own_set and calibration else []),
             *reservations(measured),
             *([] if own_set else [_of_another_set(plan)]),
         ],
@@ -141,6 +142,14 @@ def _calibration(scorer: Scorer, plan: Plan, entries: Sequence[ManifestEntry]) -
 
 def _own_point(scorer: Scorer) -> OperatingPoint:
     return OperatingPoint(threshold=DEFAULT_THRESHOLD if scorer.threshold is None else scorer.threshold)
+
+
+def _of_chosen_epoch(calibration: Calibration) -> str:
+    """What choosing twice by the same videos costs."""
+    return (
+        "The validation videos chose the epoch, by AUC, as well as the threshold, and look easier than new ones are: "
+        f"the false-positive rate of {calibration.vouched_fpr:.2g} is approximate, and may be somewhat higher."
+    )
 
 
 def _of_another_set(plan: Plan) -> str:
