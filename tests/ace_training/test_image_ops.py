@@ -111,14 +111,20 @@ def test_moving_by_nothing_is_the_image(image):
     assert np.array_equal(ops.move(image, SEED, 0.0), image)
 
 
-def test_a_self_blended_face_differs_in_the_middle_and_not_at_the_border(image):
+def test_a_self_blended_face_differs_within_its_outline_and_around_that_either_all_over_or_not_at_all(image):
+    around = []
     for number in range(8):
         blended = self_blend(image, SEED + number).numpy().astype(int)
         difference = np.abs(blended - image.numpy()).mean(-1)
-        mask = face_mask(image, SEED + number).numpy()[..., 0]
-        assert mask.min() < 0.05
-        assert mask.max() > 0.95
-        assert difference.max() > 3, number
+        outline = tf.random.split(SEED + number, 5)[3]
+        mask = face_mask(image, outline).numpy()[..., 0]
+        assert difference[mask > 0.95].mean() > 3, number
+        around.append(difference[mask < 0.05].mean())
+
+    unchanged = [mean for mean in around if mean < 0.1]
+    changed = [mean for mean in around if mean > 3]
+    assert len(unchanged) + len(changed) == 8
+    assert 2 <= len(unchanged) <= 6
 
 
 @pytest.mark.parametrize("number", range(4))
