@@ -17,6 +17,7 @@ from .replaced_files import replace
 _PARTS: Final = 10_000  # hundredths of a percent
 _MOST: Final = 256  # HAProxy's heaviest weight
 _ANSWER_S: Final = 5.0
+_HEALTH: Final = "grpc.health.v1.Health"
 _CALLED: Final = (  # by callers; a reload of the configuration, ModelService's other method, is not for outside
     {"service": "tensorflow.serving.PredictionService"},
     {"service": "tensorflow.serving.ModelService", "method": "GetModelStatus"},
@@ -46,8 +47,10 @@ class Envoy:
         route = {
             "weighted_clusters": {"clusters": _weighted(self.stable, self.canary, canary_share)},
             "timeout": "0s",  # the call's own deadline holds, not Envoy's 15 s
+            "max_stream_duration": {"grpc_timeout_header_max": "0s"},
         }
-        host = {"name": self.route, "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
+        routes = [{"match": match, "route": route} for match in (*map(_matched, _CALLED), {"prefix": f"/{_HEALTH}/"})]
+        host = {"name": "servers", "domains": ["*"], "routes": routes}
         kind = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
         _write(self.file, {"resources": [{"@type": kind, "name": self.route, "virtual_hosts": [host]}]})
 
@@ -169,6 +172,13 @@ def haproxy_weights(canary_share: float, sizes: Sequence[int]) -> tuple[int, int
     each = [share / size for share, size in zip((100 - canary_share, canary_share), sizes, strict=True)]
     stable, canary = (max(round(_MOST * share / max(each)), int(share > 0)) for share in each)
     return stable, canary
+
+
+def _matched(called: Mapping[str, str]) -> dict[str, str]:
+    """Envoy's way of saying which calls."""
+    if method := called.get("method"):
+        return {"path": f"/{called['service']}/{method}"}
+    return {"prefix": f"/{called['service']}/"}
 
 
 def _weighted(stable: str, canary: str, canary_share: float) -> list[dict[str, Any]]:

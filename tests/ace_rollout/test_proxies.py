@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
 import yaml
 
@@ -22,6 +23,7 @@ from ace_rollout.proxies import Envoy, HAProxy, haproxy_weights
 from ace_rollout.servers import Server, Target
 from ace_rollout.settings import read_settings
 
+ROUTES = Path(__file__).parents[2] / "docker/envoy/routes.yaml"
 ROUTE = Path(__file__).parents[2] / "docker/kubernetes/overlays/canary/route.yaml"
 APART = 'canary_servers = ["127.0.0.1:2"]\n'  # which proxies need
 CALLS = 2000
@@ -179,6 +181,29 @@ def test_a_change_of_weights_loses_no_call(proxy):
         assert changes > 4
         told.write(0)
         wait_for(lambda: answered(detector, 8).keys() == {1})
+
+
+def test_envoy_passes_on_what_callers_call_and_no_reload(groups, tmp_path):
+    with envoy(tmp_path, *groups) as (_, address), Detector(address, model="grouped") as detector:
+        assert [status.version for status in detector.model_status() if status.available] == [1]
+        detector.check_contract()
+        with grpc.insecure_channel(address) as channel:
+            assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=20)
+            with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
+                channel.unary_unary("/tensorflow.serving.ModelService/HandleReloadConfigRequest")(b"", timeout=20)
+
+
+def test_envoys_routes_are_those_of_compose_with_other_weights(tmp_path):
+    Envoy(tmp_path / "routes.json").write(0)
+    [written] = json.loads((tmp_path / "routes.json").read_text())["resources"]
+    [composed] = yaml.safe_load(ROUTES.read_text())["resources"]
+
+    for [host] in (written["virtual_hosts"], composed["virtual_hosts"]):
+        for route in host["routes"]:
+            for cluster in route["route"]["weighted_clusters"]["clusters"]:
+                cluster["weight"] = bool(cluster["weight"])
+            route["route"]["weighted_clusters"].pop("total_weight", None)
+    assert written == composed
 
 
 @pytest.fixture
