@@ -31,6 +31,8 @@ class Limits:
             return len(images) > self.max_images
         if found := _LARGEST_MESSAGE.search(refusal):
             self.max_bytes = min(self.max_bytes, int(found[1]) * 9 // 10)  # the rest of the message is there too
+            if (size := sum(map(len, images))) <= self.max_bytes:
+                self.max_bytes = size // 2  # the rest is more than that, as of many small images
             return True
         return False
 

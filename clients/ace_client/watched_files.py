@@ -48,8 +48,10 @@ class WatchedFiles(Generic[_T]):
             return
         self._stamp = stamp
         try:
-            self._current = self._read()
-            _log.info("%s changed and is in force", self._names())
+            found = self._read()
+            if self._stamp == stamp:  # else another thread has looked since, and has read what is newer
+                self._current = found
+                _log.info("%s changed and is in force", self._names())
         except SetupError as error:
             _log.warning("What %s said before holds on: %s", self._names(), error)
 

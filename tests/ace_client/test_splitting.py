@@ -41,6 +41,7 @@ def test_what_cannot_be_sent_keeps_its_place_between_the_answers():
     [
         ("Task size 8 is larger than maximum input batch size 4", [1] * 8, [[1] * 4, [1] * 4]),
         ("SERVER: Received message larger than max (80 vs. 50)", [20] * 4, [[20, 20], [20, 20]]),
+        ("SERVER: Received message larger than max (80 vs. 50)", [10] * 4, [[10, 10], [10, 10]]),
     ],
 )
 def test_a_limit_of_the_server_is_learnt_from_its_refusal(refusal, sizes, after):
