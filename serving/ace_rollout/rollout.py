@@ -149,6 +149,7 @@ def opened(settings: Settings, security: Security | None, *, go_on: bool = False
     if settings.canary_servers:
         canaries = Group(ConfigFile(settings.canary_config, settings.model), settings.canary_servers, CANARY)
         groups = [replace(groups[0], label=STABLE), canaries]
-    servers = [Server(Target(address, settings.model, security)) for group in groups for address in group.addresses]
+    addresses = [address for group in groups for address in group.addresses]
+    servers = [Server(Target(address, settings.model, security, settings.polls)) for address in addresses]
     with Fleet(servers, go_on=go_on) as fleet:
         yield Rollout(settings, groups, fleet, folder, History(folder), journal)

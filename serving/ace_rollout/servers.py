@@ -31,11 +31,12 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Where a server is, whom it believes, and of which model it is asked."""
+    """Where a server is, whom it believes, of which model it is asked, and whether it reads models.config by itself."""
 
     address: str
     model: str
     security: Security | None = None
+    polls: bool = False
 
 
 class Server:
@@ -112,6 +113,9 @@ class Server:
             NotServed: it refuses, or a version does not load, or not by the time `deadline_s` of time.monotonic().
             NoAnswer: it does not answer.
         """
+        if self._target.polls:
+            self._wait_for(config.served, deadline_s)
+            return
         reload: _Method = self._channel.unary_unary(RELOAD)
         request = ReloadConfigRequest(config=config.message).SerializeToString()
         remaining_s = max(deadline_s - time.monotonic(), 0.0)
@@ -127,6 +131,19 @@ class Server:
             self._check_labels(config.served.labels)
         finally:
             call.cancel()
+
+    def _wait_for(self, served: Served, deadline_s: float) -> None:
+        """The server has read the file that says so."""
+        while missing := set(served.versions) - self.available():
+            self._refuse_failed(served)
+            self._pause(deadline_s, missing)
+        while wrong := [label for label, version in served.labels.items() if self.labelled(label) != version]:
+            if time.monotonic() > deadline_s:
+                raise NotServed(
+                    f"{self.address} has not put {', '.join(wrong)} where the file says. Does it read it, by "
+                    "--model_config_file and --model_config_file_poll_wait_seconds?"
+                )
+            time.sleep(_POLL_S)
 
     def _pause(self, deadline_s: float, missing: set[int] | None = None) -> None:
         if time.monotonic() > deadline_s:

@@ -47,6 +47,7 @@ class Settings:
     model: str = MODEL_NAME
     folder: Path | None = None  # of the versions, where this machine finds it elsewhere than the servers' base_path
     load_timeout_s: float = 300.0
+    polls: bool = False  # servers read `config` by themselves, and are sent no reloads, which they may not take
     probes: Probes = field(default_factory=Probes)
     gates: Gates = field(default_factory=Gates)
     envoy: Envoy | None = None
@@ -120,7 +121,7 @@ def _value(kind: Any, value: Any, folder: Path, where: str) -> Any:
         return folder / _checked(str, value, where, "a path")
     if kind is float:
         return float(_checked((int, float), value, where, "a number"))
-    return _checked(kind, value, where, "a whole number" if kind is int else "a text")
+    return _checked(kind, value, where, {int: "a whole number", bool: "true or false"}.get(kind, "a text"))
 
 
 def _checked(kind: Any, value: Any, where: str, words: str) -> Any:
