@@ -1,5 +1,6 @@
 """What a canary must pass, by default and as rollout.toml says otherwise under [probes] and [gates]."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,3 +102,27 @@ class Gates:
 
 
 GATES = {"golden", "changed_labels", "delta", "drift", "errors", "latency", "p99"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """What Prometheus is asked, and what no series of its answer may be above; see `queries`."""
+
+    query: str
+    max: float
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """Where it is, and the gates by name."""
+
+    url: str
+    gates: Mapping[str, Query]
+
+    def __post_init__(self) -> None:
+        if taken := GATES & self.gates.keys():
+            raise ValueError(
+                f"prometheus.gates names {sorted(taken)}, as gates are called that are there: name it otherwise"
+            )
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"prometheus.url is {self.url!r}: write http://host:port")

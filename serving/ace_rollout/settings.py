@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from ace_client.contract import MODEL_NAME
 
 from .errors import SettingsError
-from .policy import Gates, Probes
+from .policy import Gates, Probes, Prometheus
 from .proxies import Envoy, GatewayApi, HAProxy, Proxy
 
 if sys.version_info >= (3, 11):
@@ -50,6 +50,7 @@ class Settings:
     polls: bool = False  # servers read `config` by themselves, and are sent no reloads, which they may not take
     probes: Probes = field(default_factory=Probes)
     gates: Gates = field(default_factory=Gates)
+    prometheus: Prometheus | None = None
     envoy: Envoy | None = None
     haproxy: HAProxy | None = None
     gateway_api: GatewayApi | None = None
@@ -115,6 +116,10 @@ def _value(kind: Any, value: Any, folder: Path, where: str) -> Any:
         [kind] = set(typing.get_args(kind)) - {type(None)}
     if is_dataclass(kind):
         return _filled(kind, _checked(dict, value, where, "a table"), folder, f"{where}.")  # type: ignore[arg-type]
+    if typing.get_origin(kind) is Mapping:
+        each = typing.get_args(kind)[1]
+        tables = _checked(dict, value, where, "a table").items()
+        return {key: _value(each, table, folder, f"{where}.{key}") for key, table in tables}
     if kind == tuple[str, ...]:
         return tuple(_checked(str, each, where, "a list of texts") for each in _checked(list, value, where, "a list"))
     if kind is Path:

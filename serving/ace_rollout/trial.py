@@ -13,6 +13,7 @@ from .errors import NotServed, Refused, RolledBack, SettingsError, Unreachable
 from .gates import SEQUENTIAL, Asked, Finding, judge
 from .journal import Operation
 from .probing import Evidence, Prober, probe_images
+from .queries import ERROR, Queries
 from .rollout import Rollout
 from .switching import carry_out, kept_beside, return_to
 from .versions import manifest, verified
@@ -55,6 +56,7 @@ class Trial:
         self._asked = Asked(probe_images(version, self._probes), allowed)
         self._said = ""
         self._evidence = Evidence(self._policy)
+        self._queries = Queries(rollout.settings.prometheus, operation.version)
 
     def _load(self) -> None:
         """The version is loaded everywhere and bears its label, and no call goes to it before that."""
@@ -75,7 +77,7 @@ class Trial:
         """Every image of the tool's own once, before the first image of a caller."""
         for _ in prober.images:
             self._ask(prober, only=SEQUENTIAL)
-        findings = self._judge()
+        findings = [*self._judge(), *self._queries.judge()]
         self._keep("watched", findings)
         self._stop_where_failed(findings)
         for finding in findings:
@@ -99,12 +101,13 @@ class Trial:
             if next_s < end_s and next_s - watched_s >= max(hold_s / _WATCHED, _WATCHED_S):
                 watched_s = next_s
                 self._keep("watched", findings)
-            waiting = [each for each in findings if each.passed is None and each.gate in needed]
+            silent = [each for each in findings if each.passed is None]
+            waiting = [each for each in silent if each.gate in needed or ERROR in each.figures]
             if time.monotonic() >= end_s and not self._paused() and self._all_answer():
                 if not waiting:
                     self._keep("held", findings)
                     return
-                self._say(f"waits until the gates {', '.join(each.gate for each in waiting)} have seen enough")
+                self._say(f"waits: {'; '.join(map(_lack, waiting))}")
             time.sleep(max(0.0, next_s - time.monotonic()))
 
     def _keep(self, what: str, findings: Sequence[Finding]) -> None:
@@ -117,7 +120,7 @@ class Trial:
         self._stop_where_wished()
         if pair := prober.pair():
             self._evidence.add(pair)
-        findings = self._judge(only)
+        findings = self._judge(only) if only else [*self._judge(), *self._queries.judge()]
         self._stop_where_failed(findings)
         return findings
 
@@ -163,3 +166,8 @@ class Trial:
             return
         self._said = text
         print(f"ace-rollout: {self._operation} {text}", file=sys.stderr, flush=True)
+
+
+def _lack(finding: Finding) -> str:
+    """What a gate waits for, in words that stay the same while it does."""
+    return str(finding) if ERROR in finding.figures else f"{finding.gate} has seen too little"
