@@ -26,6 +26,8 @@ from .tensors import Array
 _Method: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
 _Asked: TypeAlias = Callable[[], tuple[ModelSpec, Timer]]
 
+_LOOK_S = 0.001  # how long the event loop may wait for images that come at once
+
 
 class AsyncDetector(Client["_Method"]):
     """`Detector` for asyncio: the same arguments, methods and errors. Tasks may share it.
@@ -162,6 +164,7 @@ class AsyncDetector(Client["_Method"]):
     ) -> AsyncIterator[list[Verdict]]:
         """The verdicts batch by batch, as soon as they are there; an exception that comes last is raised after them."""
         error: Exception | None = None
+        looked_s = time.monotonic()
         under_way: deque[asyncio.Task[list[Verdict]]] = deque()
         try:
             async for batch in batches:
@@ -169,7 +172,9 @@ class AsyncDetector(Client["_Method"]):
                     error = batch
                 elif batch:
                     under_way.append(asyncio.create_task(self._verdicts(batch, *asked())))
-                await asyncio.sleep(0)  # so that it is sent, and answers come, before the next image is read
+                if batch or time.monotonic() > looked_s + _LOOK_S:
+                    await asyncio.sleep(0)  # so that it is sent, and answers come, while images are slow to come
+                    looked_s = 0.0 if batch else time.monotonic()  # it takes two turns of the loop to be sent
                 while under_way and (len(under_way) >= self._options.in_flight or under_way[0].done()):
                     yield await under_way.popleft()
             while under_way:
