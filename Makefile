@@ -81,7 +81,7 @@ bench-serving: $(STAMP) ## hold ace_server on VERSION=1 of MODELS/detector again
 bench-overhead: $(STAMP) ## calls/s and latency of half_plus_two, against a bare grpc.aio echo (2 minutes)
 	$(BIN)/python serving/benchmarks/overhead.py
 
-bench-swaps: $(STAMP) ## the server's memory over 200 version swaps under load (5 minutes)
+bench-swaps: $(STAMP) ## the server's memory over 200 version swaps under load (2 to 5 minutes)
 	$(BIN)/python serving/benchmarks/swaps.py --out runs/swaps.png
 
 bench-augmentation: $(FACES) ## train the demo's network with one augmentation at a time, and compare (20 minutes)

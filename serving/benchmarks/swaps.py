@@ -114,7 +114,7 @@ def draw(memory_mb: list[float], out: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     axes.plot(range(1, len(memory_mb) + 1), memory_mb)
-    axes.set(xlabel="swaps", ylabel="resident memory, MB", ylim=(0, None))
+    axes.set(xlabel="swaps", ylabel="resident memory, MB", ylim=(0, 1.1 * max(memory_mb)))
     axes.grid(alpha=0.3)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=120)
