@@ -80,7 +80,7 @@ class Shadow(Trial):
             self._evidence.add(pair)
         if not self._evidence.pairs:
             self._say(f"waits for clients that read {self._rollout.settings.routing} to write into {copies.folder}")
-        findings = [*self._judge(GATES), *self._queries.judge()]
+        findings = self._judge_all(GATES)
         self._stop_where_failed(findings)
         return findings
 

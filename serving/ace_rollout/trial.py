@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from . import wishes
 from .config_file import CANARY, Served
@@ -77,7 +77,7 @@ class Trial:
         """Every image of the tool's own once, before the first image of a caller."""
         for _ in prober.images:
             self._ask(prober, only=SEQUENTIAL)
-        findings = [*self._judge(), *self._queries.judge()]
+        findings = self._judge_all()
         self._keep("watched", findings)
         self._stop_where_failed(findings)
         for finding in findings:
@@ -120,12 +120,16 @@ class Trial:
         self._stop_where_wished()
         if pair := prober.pair():
             self._evidence.add(pair)
-        findings = self._judge(only) if only else [*self._judge(), *self._queries.judge()]
+        findings = self._judge(only) if only else self._judge_all()
         self._stop_where_failed(findings)
         return findings
 
     def _judge(self, only: Sequence[str] = ()) -> list[Finding]:
         return judge(self._policy, self._evidence, self._asked, only=only)
+
+    def _judge_all(self, only: Sequence[str] = ()) -> list[Finding]:
+        """The same, and what Prometheus says."""
+        return [*self._judge(only), *self._queries.judge()]
 
     def _paused(self) -> bool:
         wish = wishes.read(self._rollout.wish)
@@ -155,8 +159,7 @@ class Trial:
             self._rollout.route_back()  # before anything that could fail
         why = "; ".join(map(str, findings))
         plan = return_to(self._rollout, self._rollout.served().stable, why)
-        evidence: list[Mapping[str, Any]] = [asdict(finding) for finding in findings]
-        carry_out(self._rollout, plan, evidence=evidence)
+        carry_out(self._rollout, plan, evidence=[asdict(finding) for finding in findings])
         wishes.clear(self._rollout.wish)
         taken_back = f"version {self._operation.version} was taken back: {why}"
         raise RolledBack(f"{taken_back}\nAll calls go to version {plan.operation.version}.")
