@@ -14,7 +14,7 @@ from ace_rollout.config_file import Config, ConfigFile, Served
 from ace_rollout.lock import locked
 from ace_rollout.servers import Server, Target
 
-from .trials import QUICK, Callers, acts, entries, wait_for
+from .trials import QUICK, Callers, acts, end_hold_at_once, entries, wait_for
 
 
 def test_a_good_canary_is_promoted_by_itself_and_no_call_is_lost(trial):
@@ -241,8 +241,7 @@ def test_a_killed_canary_is_named_by_status_and_goes_on_where_it_stood(trial, ca
     trial.run("status")
     assert "nobody watches it" in capsys.readouterr().out
 
-    journal = next(trial.root.glob("*.journal"))
-    journal.write_text(journal.read_text().replace("60.0", "0.0"))
+    end_hold_at_once(trial)
     assert trial.run("resume") == 0
 
     assert trial.weights == {"stable": 100}

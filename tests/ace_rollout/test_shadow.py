@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from .trials import QUICK, Callers, acts, entries, wait_for
+from .trials import QUICK, Callers, acts, end_hold_at_once, entries, wait_for
 
 ONLY_GOLDEN = QUICK.replace('images = "probes"', "")
 
@@ -85,8 +85,7 @@ def test_a_killed_shadow_goes_on_with_what_has_been_copied(shadowed, capsys, sta
     shadowed.run("status")
     assert "`shadow 2`" in capsys.readouterr().out
 
-    journal = next(shadowed.root.glob("*.journal"))
-    journal.write_text(journal.read_text().replace("60.0", "0.0"))
+    end_hold_at_once(shadowed)
     assert shadowed.run("resume") == 0
 
     assert entries(shadowed)[-1]["evidence"][-1]["figures"]["pairs"] > 120

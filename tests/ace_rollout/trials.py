@@ -56,6 +56,12 @@ class Callers:
         self._thread.join()
 
 
+def end_hold_at_once(site) -> None:
+    """What was killed while it held 60 s goes on without that."""
+    journal = next(site.root.glob("*.journal"))
+    journal.write_text(journal.read_text().replace("60.0", "0.0"))
+
+
 def wait_for(happened, timeout_s: float = 60) -> None:
     end_s = time.monotonic() + timeout_s
     while not happened():
