@@ -24,10 +24,8 @@ class Admission:
         self._row_s = 0.0  # from one row to the next, over all runners
 
     @contextmanager
-    def admitted(
-        self, feeds: Mapping[str, Array], rows: int, waiting_rows: int, limits: BatchingParameters | None
-    ) -> Iterator[None]:
-        """One request's stay, with the memory of its inputs, behind `waiting_rows` in its queue.
+    def admitted(self, size: int, rows: int, waiting_rows: int, limits: BatchingParameters | None) -> Iterator[None]:
+        """One request's stay, with inputs of `size` bytes, behind `waiting_rows` in its queue.
 
         Without `limits` it is not batched.
 
@@ -36,7 +34,6 @@ class Admission:
             Unavailable: with batching, the queue is full.
             ResourceExhausted: too many requests, or too many bytes, are there already.
         """
-        size = bytes_of(feeds)
         self._refuse_length(rows, waiting_rows, limits)
         if self._max_bytes and self._bytes and self._bytes + size > self._max_bytes:
             raise self._later(

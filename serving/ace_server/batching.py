@@ -36,6 +36,7 @@ _Outcome = list[Array] | Exception
 @dataclass(eq=False)
 class _Task:
     feeds: Mapping[str, Array]
+    bytes: int  # of the feeds
     rows: int
     queued_s: float  # loop time
     ready_s: float  # loop time from which on it need not wait for company
@@ -153,7 +154,8 @@ class Batcher:
         key = (servable, tuple(fetches), kind_of(feeds, padding=padding))
         queue = self._queues.get(key) or _Queue(key, servable, fetches, parameters)
         tasks = [self._task(part, parameters) for part in parts]
-        with self.admission.admitted(feeds, sum(task.rows for task in tasks), queue.rows, parameters):
+        size, rows = sum(task.bytes for task in tasks), sum(task.rows for task in tasks)
+        with self.admission.admitted(size, rows, queue.rows, parameters):
             for task in tasks:
                 queue.add(task)
             self._queues[key] = queue
@@ -168,7 +170,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         wait_s = parameters.batch_timeout_micros / 1e6 if parameters and self._idle_runners else 0.0
         rows, now_s = rows_of(feeds) if parameters else 1, loop.time()
-        return _Task(feeds, rows, now_s, now_s + wait_s, loop.create_future())
+        return _Task(feeds, bytes_of(feeds), rows, now_s, now_s + wait_s, loop.create_future())
 
     def _withdraw(self, queue: _Queue, tasks: Sequence[_Task], *, cancelled: bool) -> None:
         """Nobody waits for these tasks any more: what is still queued costs no run."""
@@ -203,8 +205,8 @@ class Batcher:
             queue = min(ready, key=lambda queue: queue.tasks[0].ready_s)
             tasks = queue.take()
             self._forget_if_empty(queue)
-            input_bytes = sum(bytes_of(task.feeds) for task in tasks)
-            if self._quickness.on_the_loop(queue.servable, queue.fetches, input_bytes):
+            size = sum(task.bytes for task in tasks)
+            if self._quickness.on_the_loop(queue.servable, queue.fetches, size):
                 started_s = loop.time()
                 self._finish(queue, tasks, self._attempt(queue, tasks), started_s)
                 continue
@@ -277,18 +279,19 @@ class Batcher:
         """Each task's outputs. Where a merged run fails, each runs alone: only the bad one gets the error."""
         try:
             if queue.parameters is None:
-                return [self._values(queue, tasks[0].feeds)]
+                return [self._values(queue, tasks[0].feeds, tasks[0].bytes)]
             rows = [task.rows for task in tasks]
             merged = merge([task.feeds for task in tasks], queue.padded(sum(rows)))
-            return [*split(self._values(queue, merged), rows, queue.padded(sum(rows)))]
+            values = self._values(queue, merged, sum(task.bytes for task in tasks))
+            return [*split(values, rows, queue.padded(sum(rows)))]
         except CallError as error:
             if len(tasks) == 1:
                 return [error]
             return [outcome for task in tasks for outcome in self._outcomes(queue, [task])]
 
-    def _values(self, queue: _Queue, feeds: Mapping[str, Array]) -> list[Array]:
+    def _values(self, queue: _Queue, feeds: Mapping[str, Array], size: int) -> list[Array]:
         started_s = time.perf_counter()
         in_one_thread = self._quickness.in_one_thread(queue.servable, queue.fetches)
         values = queue.servable.run(feeds, queue.fetches, in_one_thread=in_one_thread)
-        self._quickness.ran(queue.servable, queue.fetches, time.perf_counter() - started_s, bytes_of(feeds))
+        self._quickness.ran(queue.servable, queue.fetches, time.perf_counter() - started_s, size)
         return values

@@ -39,11 +39,11 @@ class FollowedFile(Generic[_T]):
         """
         while True:
             await asyncio.sleep(look_s)
-            content = _content(self._path)
+            content = await asyncio.to_thread(_content, self._path)
             if content == self._seen:
                 continue
             try:
-                changed = self._read(self._path)
+                changed = await asyncio.to_thread(self._read, self._path)
                 if put_in_force:
                     await put_in_force(changed)
                 self.current = changed

@@ -5,7 +5,9 @@ A new version is loaded and warmed before the old one goes, and an old one goes 
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 
 import grpc
 
@@ -16,7 +18,7 @@ from .loader import Loader
 from .metrics import Metrics
 from .model_config import ModelConfig
 from .options import Options
-from .repository import identity_of, versions_under
+from .repository import Found, identity_of, look
 from .servable import Servable, SessionSettings
 from .versions import Model, State, Version
 
@@ -64,16 +66,20 @@ class Manager:
                 version that does not; what was served before is served on.
         """
         async with self._applying:
-            before = {name: model.config for name, model in self._models.items()}
-            _check_platforms(before, configs)
+            before = {name: (model.config, model.found) for name, model in self._models.items()}
+            _check_platforms(self._models, configs)
             try:
-                self._configure(configs)
+                for name in {*self._models, *configs}:
+                    self._models.setdefault(name, Model(name)).config = configs.get(name)
+                await asyncio.gather(*map(self._look, self._models.values()))
                 for config in configs.values():
                     await self._loaded(self._models[config.name])
                 for config in configs.values():
                     self._check_labels(config)
             except BaseException:  # also where the caller has gone
-                self._configure(before)
+                for name, model in self._models.items():
+                    model.config, found = before.get(name, (None, Found()))
+                    self._aspire(model, found)
                 await self._announce_changes()  # what has loaded or gone in the meantime has told nobody
                 raise
             finally:
@@ -82,26 +88,20 @@ class Manager:
                 model.labels = configs[name].labels if name in configs else {}
             await self._announce_changes()
 
-    def _configure(self, configs: Mapping[str, ModelConfig | None]) -> None:
-        for name in {*self._models, *configs}:
-            model = self._models.setdefault(name, Model(name))
-            model.config = configs.get(name)
-            self._look(model)
-
     async def _loaded(self, model: Model) -> None:
         """Return when every version of the model that is wanted has loaded."""
         path = model.config.base_path if model.config else None
-        if model.trouble:
+        if model.found.trouble:
             raise InvalidArgument(
-                f"Could not find base path {path} for servable {model.name} with error {model.trouble}. "
+                f"Could not find base path {path} for servable {model.name} with error {model.found.trouble}. "
                 "Pass a folder that can be read."
             )
-        if not model.aspired:
+        if not model.found.paths:
             raise InvalidArgument(
                 f"No versions of servable {model.name} found under base path {path}. "
                 "Did you forget to name your leaf directory as a number (eg. '/1/')?"
             )
-        wanted = [model.versions[number] for number in model.aspired]
+        wanted = [model.versions[number] for number in model.found.paths]
         await asyncio.gather(*(asyncio.shield(version.loading) for version in wanted if version.loading))
         failed = [version for version in wanted if version.error and not version.is_served()]
         if failed:
@@ -124,27 +124,40 @@ class Manager:
         """Look for new versions until cancelled; where the options say not to look, just wait for that."""
         if self._options.file_system_poll_wait_seconds <= 0:
             await asyncio.Event().wait()
+        looks: dict[Model, asyncio.Task[None]] = {}
         while True:
             await asyncio.sleep(self._options.file_system_poll_wait_seconds)
             for model in self._models.values():
-                self._look(model)
+                if model not in looks or looks[model].done():  # a file system may hang
+                    looks[model] = asyncio.create_task(self._look(model))
 
-    def _look(self, model: Model) -> None:
+    async def _look(self, model: Model) -> None:
         """Bring what is wanted up to date with the file system; a base path that cannot be read changes nothing."""
+        config, began_s = model.config, time.monotonic()
+        trouble = ""
         try:
-            model.aspired = model.config.policy.aspired(versions_under(model.config.base_path)) if model.config else {}
+            found = await asyncio.to_thread(look, config.base_path, config.policy) if config else Found()
         except OSError as error:
-            if not model.trouble:
-                _log.warning("Cannot read base path of model %s: %s; what is served stays", model.name, error)
-            model.trouble = error.strerror or str(error)
+            found, trouble = model.found, error.strerror or str(error)
+        if model.config is not config or began_s < model.looked_s:  # overtaken by a reload, or by a later look
             return
-        model.trouble = ""
-        for number, path in model.aspired.items():
+        model.looked_s = began_s
+        if not trouble:
+            self._aspire(model, found)
+            return
+        if not model.found.trouble:
+            _log.warning("Cannot read base path of model %s: %s; what is served stays", model.name, trouble)
+        model.found = replace(model.found, trouble=trouble)
+
+    def _aspire(self, model: Model, found: Found) -> None:
+        """Load what was found and is not there yet, or is another now; let go what was not found."""
+        model.found = found
+        for number, path in found.paths.items():
             known = model.versions.get(number)
             gone = known and (known.state is State.UNLOADING or (known.state is State.END and known.error is None))
             if known is None or gone:  # new, or back again
                 known = model.versions[number] = Version(number, path)
-            elif known.path == path and not known.is_replaced():
+            elif known.path == path and not known.is_replaced(found.identities.get(number)):
                 continue
             known.path = path
             known.loading = asyncio.create_task(self._load(model, known, after=known.loading))
@@ -182,7 +195,7 @@ class Manager:
                 )
             self._metrics.loads.failed(version.path)
             _log.error("Cannot load version %d of model %s: %s", version.number, model.name, version.error)
-            if not left or version.number not in model.aspired:
+            if not left or version.number not in model.found.paths:
                 version.state = State.AVAILABLE if version.servable else State.END
                 break
             _log.info("Trying version %d of model %s again in %g s", version.number, model.name, retry_s)
@@ -191,7 +204,7 @@ class Manager:
     async def _load_once(self, model: Model, version: Version) -> None:
         if self._options.unload_before_load:
             await self._make_room(version)
-        version.identity = identity_of(version.path)
+        version.identity = await asyncio.to_thread(identity_of, version.path)
         if not version.servable:
             version.state = State.LOADING
         on_trial = self._options.trial_load and self._has_to_lose(version)
@@ -225,11 +238,11 @@ class Manager:
             return
         successor_ready = (
             self._options.unload_before_load
-            or not model.aspired
-            or any(number in model.aspired for number in model.available())
+            or not model.found.paths
+            or any(number in model.found.paths for number in model.available())
         )
         for number, version in list(model.versions.items()):
-            if number in model.aspired or version.loading:
+            if number in model.found.paths or version.loading:
                 continue
             if version.state is State.AVAILABLE and successor_ready:
                 self._in_background(self._unload(model, version))
@@ -256,9 +269,9 @@ class Manager:
         await self._loader.close(servable)
 
 
-def _check_platforms(before: Mapping[str, ModelConfig | None], after: Mapping[str, ModelConfig]) -> None:
-    for name, new in after.items():
-        old = before.get(name)
+def _check_platforms(models: Mapping[str, Model], configs: Mapping[str, ModelConfig]) -> None:
+    for name, new in configs.items():
+        old = models[name].config if name in models else None
         if old and old.platform != new.platform:
             raise InvalidArgument(
                 f"Illegal to change a model's platform. For model {name} platform was {old.platform} "

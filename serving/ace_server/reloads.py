@@ -1,5 +1,6 @@
 """What HandleReloadConfigRequest may do: where models may come from, and on which port it is answered."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -22,8 +23,9 @@ def reload_within(roots: tuple[Path, ...], manager: Manager) -> Reload:
     async def reload(config: model_server_config_pb2.ModelServerConfig) -> None:
         models = models_of(config)
         for model in models.values():
-            _check(model, roots)
-            check_request_log(model, roots, before=manager.catalog.request_logging(model.name))
+            await asyncio.to_thread(_check, model, roots)  # the paths may be of a file system that hangs
+            before = manager.catalog.request_logging(model.name)
+            await asyncio.to_thread(check_request_log, model, roots, before=before)
         await manager.apply(models)
 
     return reload

@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +49,25 @@ def identity_of(path: Path) -> Identity | None:
     except OSError:  # going while we look
         return None
     return Identity(max(status.st_mtime_ns for status in statuses), sum(status.st_size for status in statuses))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a look at a base path found of the versions that should be live, by number."""
+
+    paths: Mapping[int, Path] = field(default_factory=dict)
+    identities: Mapping[int, Identity | None] = field(default_factory=dict)
+    trouble: str = ""  # why the base path could not be read; the rest is then what an earlier look found
+
+
+def look(base_path: Path, policy: VersionPolicy) -> Found:
+    """What lies there now. It may take as long as a file system that does not answer.
+
+    Raises:
+        OSError: the base path cannot be read.
+    """
+    paths = policy.aspired(versions_under(base_path))
+    return Found(paths, {number: identity_of(path) for number, path in paths.items()})
 
 
 def versions_under(base_path: Path) -> dict[int, Path]:

@@ -78,7 +78,7 @@ def _model(model: Model) -> dict[str, Any]:
         }
         for version in model.newest_first()
     ]
-    return {"name": model.name, "ready": bool(model.available()), "trouble": model.trouble, "versions": versions}
+    return {"name": model.name, "ready": bool(model.available()), "trouble": model.found.trouble, "versions": versions}
 
 
 def _histogram(histogram: Histogram) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import CallError
 from .model_config import ModelConfig
-from .repository import Identity, identity_of
+from .repository import Found, Identity
 from .servable import Servable
 
 
@@ -38,10 +38,10 @@ class Version:
         """Whether what answers comes from the folder that the version is in now, not from one of another base path."""
         return self.servable is not None and self.servable.path == self.path
 
-    def is_replaced(self) -> bool:
-        """Whether something else lies there now than was loaded, or was found not to load."""
+    def is_replaced(self, found: Identity | None) -> bool:
+        """Whether what was found there is something else than was loaded, or was found not to load."""
         settled = self.state in (State.AVAILABLE, State.END) and not self.loading
-        return settled and identity_of(self.path) not in (None, self.identity)
+        return settled and found not in (None, self.identity)
 
 
 @dataclass(eq=False)
@@ -52,8 +52,8 @@ class Model:
     config: ModelConfig | None = None  # None once it is no longer served
     labels: Mapping[str, int] = field(default_factory=dict)  # in force, set once their versions are there
     versions: dict[int, Version] = field(default_factory=dict)
-    aspired: Mapping[int, Path] = field(default_factory=dict)
-    trouble: str = ""  # why the base path could not be read at the last look
+    found: Found = field(default_factory=Found)  # at the last look: what should be live
+    looked_s: float = 0.0  # when that look began, of time.monotonic()
 
     def available(self) -> dict[int, Servable]:
         """What answers, by number."""

@@ -1,5 +1,6 @@
 """Several models, labels and reloads, asked of one real server."""
 
+import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -236,3 +237,15 @@ def test_a_config_file_that_is_wrong_is_logged_with_its_line_and_changes_nothing
         'Message type "tensorflow.serving.ModelConfig" has no field named "nam"'
     )
     assert [caller.offset("a", label=label) for label in ("stable", "canary")] == [10, 20]
+
+
+def test_a_config_file_that_takes_for_ever_to_read_holds_up_no_request(caller, folder):
+    path, pipe, again = (folder / name for name in ("models.config", "pipe", "again"))
+    os.mkfifo(pipe)
+    pipe.replace(path)
+    with path.open("w"):  # waits until the server reads it, which then waits for what is never written
+        assert caller.offset("a") == 30
+        again.write_text(config(entry(folder, "a", f'{ALL} version_labels {{ key: "stable" value: 3 }}')))
+        again.replace(path)
+
+    caller.wait_for_offset(30, "a", label="stable")
