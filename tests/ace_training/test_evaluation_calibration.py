@@ -68,7 +68,9 @@ def test_the_promised_rate_holds_on_videos_that_were_not_seen():
 def test_the_threshold_is_of_probabilities_after_the_temperature():
     logits = np.array([-4.0, -2.0, 3.0, 2.0, 4.0, 8.0])
     fake = np.array([False, False, False, True, True, True])
-    rows = Scored(tuple("abcdef"), fake, probability(logits), np.arange(6), np.array([""] * 6, object), np.arange(6))
+    rows = Scored(
+        tuple("abcdef"), fake, probability(logits), np.arange(6), np.array([""] * 6, object), np.zeros((6, 2), int)
+    )
 
     found = calibrate(rows, logits, target_fpr=0.01)
 

@@ -26,13 +26,14 @@ WORKED_BY_HAND = {  # real 0.1 and 0.4, fake 0.35 and 0.8, threshold 0.35
 def of(real: list[float], fake: list[float], video: list[int] | None = None) -> Scored:
     """Rows of these P(fake), each a video of its own unless said otherwise."""
     count = len(real) + len(fake)
+    each = np.arange(count) if video is None else np.array(video)
     return Scored(
         tuple(map(str, range(count))),
         np.arange(count) >= len(real),
         np.array([*real, *fake]),
-        np.arange(count) if video is None else np.array(video),
+        each,
         np.array([""] * len(real) + ["Deepfakes"] * len(fake), object),
-        np.arange(count) if video is None else np.array(video),
+        np.stack([each, each], axis=1),
     )
 
 
@@ -78,7 +79,7 @@ def test_a_real_and_a_fake_video_of_one_name_are_two():
     assert len(scored(entries, np.array([0.1, 0.9, 0.2])).by_video()) == 2
 
 
-def test_videos_are_tied_by_the_people_who_are_in_them():
+def test_rows_know_whose_faces_are_in_them_or_their_video_where_nobody_does():
     def of_people(label: str, video: str, identity: str, donor: str = "") -> ManifestEntry:
         return ManifestEntry(file=video, split="test", label=label, video=video, identity=identity, donor=donor)
 
@@ -90,13 +91,21 @@ def test_videos_are_tied_by_the_people_who_are_in_them():
             of_people("fake", "a-b", "Ann", "Bob"),
             of_people("real", "nobody", ""),
             of_people("fake", "nobody", ""),
-            of_people("real", "d", "Eve"),
         ],
-        np.zeros(7),
+        np.zeros(6),
     )
 
-    assert rows.cluster.tolist() == [0, 1, 0, 0, 2, 3, 1]
-    assert rows.by_video().cluster.tolist() == [0, 0, 3, 0, 1, 2]
+    ann, bob, cid, dan = range(4)
+    fake, real = 4, 5  # the videos of nobody
+    assert rows.people.tolist() == [[ann, ann], [dan, dan], [bob, cid], [ann, bob], [real, real], [fake, fake]]
+    assert rows.by_video().people.tolist() == [
+        [ann, bob],
+        [bob, cid],
+        [fake, fake],
+        [ann, ann],
+        [dan, dan],
+        [real, real],
+    ]
 
 
 def test_each_manipulation_stands_beside_all_that_is_real():

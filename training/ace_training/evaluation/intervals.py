@@ -1,8 +1,9 @@
 """How sure the figures are: 95 % intervals by a bootstrap over people, all resamples at once.
 
-Frames of one video are alike, and so are videos of one face: what is drawn again is people, those whom a swap ties
-together, with all videos that they are in and all frames of these. Where nobody is known, or a class has a single such
-group, it is videos, which makes intervals too narrow where people are in several.
+Frames of one video are alike, and so are videos of one face. What is drawn again is people: a video of one counts as
+often as that one was drawn, a swap of two by the product of both, which is a little cautious (Owen, The pigeonhole
+bootstrap, Annals of Applied Statistics 2007). Where nobody is known, or a class is of one person, it is videos, which
+makes intervals too narrow where people are in several.
 """
 
 from typing import Final
@@ -42,37 +43,40 @@ def intervals(scored: Scored, threshold: float, *, seed: int = 7) -> dict[str, I
 
 def _weights(scored: Scored, resamples: int, rng: np.random.Generator) -> Floats:
     """How often each row is in each resample: [resamples, n]. No resample lacks a class."""
-    drawn = _drawn(scored)
-    real, fake = (np.unique(drawn[scored.fake == truth]) for truth in (False, True))
+    people = _people(scored)
+    real, fake = (np.unique(people[scored.fake == truth]) for truth in (False, True))
     if np.intersect1d(real, fake).size:
-        return _drawn_together(scored, drawn, resamples, rng)
+        return _drawn_together(scored, people, resamples, rng)
     weights = np.zeros((resamples, len(scored)))
     for rows in (~scored.fake, scored.fake):  # apart: each class keeps its size
         if rows.any():
-            weights[:, rows] = _counts(drawn[rows], resamples, rng)
+            weights[:, rows] = _counts(people[rows], resamples, rng)
     return weights
 
 
-def _drawn(scored: Scored) -> npt.NDArray[np.intp]:
-    """What each row is drawn with: a cluster of videos, or its video where a class has one cluster only."""
-    clusters = [np.unique(scored.cluster[rows]) for rows in (~scored.fake, scored.fake) if rows.any()]
-    return scored.video if any(len(names) == 1 for names in clusters) else scored.cluster
+def _people(scored: Scored) -> npt.NDArray[np.intp]:
+    """Who is drawn with each row: [n, 2]; its video where a class is of one person only."""
+    classes = [np.unique(scored.people[rows]) for rows in (~scored.fake, scored.fake) if rows.any()]
+    if any(len(names) == 1 for names in classes):
+        return np.stack([scored.video, scored.video], axis=1)
+    return scored.people
 
 
-def _drawn_together(scored: Scored, drawn: npt.NDArray[np.intp], resamples: int, rng: np.random.Generator) -> Floats:
+def _drawn_together(scored: Scored, people: npt.NDArray[np.intp], resamples: int, rng: np.random.Generator) -> Floats:
     """The weights where real and fake rows are drawn by one hand; a resample that lacks a class is drawn anew."""
     weights = np.zeros((resamples, len(scored)))
     lacking = np.ones(resamples, bool)
     while lacking.any():
-        weights[lacking] = _counts(drawn, int(lacking.sum()), rng)
+        weights[lacking] = _counts(people, int(lacking.sum()), rng)
         lacking = ~((weights @ scored.fake > 0) & (weights @ ~scored.fake > 0))
     return weights
 
 
-def _counts(drawn: npt.NDArray[np.intp], resamples: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    names, row = np.unique(drawn, return_inverse=True)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
-    return np.asarray(counts[:, row], np.int64)
+def _counts(people: npt.NDArray[np.intp], resamples: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    names, row = np.unique(people, return_inverse=True)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    first, second = row.reshape(people.shape).T
+    return np.asarray(drawn[:, first] * np.where(first == second, 1, drawn[:, second]), np.int64)
 
 
 def resampled(scored: Scored, threshold: float, weights: Floats) -> dict[str, Floats]:

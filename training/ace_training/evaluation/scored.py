@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ace_client.contract import FAKE
-from ace_training import ties
 from ace_training.manifest import ManifestEntry
 
 Floats = npt.NDArray[np.float64]
@@ -23,7 +22,7 @@ class Scored:
     prob_fake: Floats
     video: npt.NDArray[np.intp]  # which video each row is of, as a number
     manipulation: npt.NDArray[Any]  # text; empty where the row is real
-    cluster: npt.NDArray[np.intp]  # of the videos that people tie, by being in them, as a number
+    people: npt.NDArray[np.intp]  # [n, 2]: whose faces are in a row, as numbers; one person, or an unknown one, twice
 
     def __len__(self) -> int:
         return len(self.names)
@@ -46,7 +45,7 @@ class Scored:
             self.prob_fake[chosen],
             self.video[chosen],
             self.manipulation[chosen],
-            self.cluster[chosen],
+            self.people[chosen],
         )
 
     def by_manipulation(self) -> dict[str, "Scored"]:
@@ -64,7 +63,7 @@ class Scored:
         mean = np.bincount(video, self.prob_fake) / np.bincount(video)
         names = tuple(self.names[at] for at in first)
         rows = np.arange(len(first))
-        return Scored(names, self.fake[first], mean, rows, self.manipulation[first], self.cluster[first])
+        return Scored(names, self.fake[first], mean, rows, self.manipulation[first], self.people[first])
 
 
 def scored(entries: Sequence[ManifestEntry], prob_fake: Floats) -> Scored:
@@ -76,13 +75,18 @@ def scored(entries: Sequence[ManifestEntry], prob_fake: Floats) -> Scored:
         prob_fake,
         np.unique(videos, return_inverse=True)[1],
         np.array([entry.manipulation for entry in entries], object),
-        np.array(ties.groups(_ties(video, entry) for video, entry in zip(videos, entries, strict=True)), np.intp),
+        _numbered([_people(video, entry) for video, entry in zip(videos, entries, strict=True)]),
     )
 
 
-def _ties(video: str, entry: ManifestEntry) -> list[tuple[str, str]]:
-    """What an image has in common with others."""
-    return [("video", video), *(("person", name) for name in entry.people)]
+def _people(video: str, entry: ManifestEntry) -> tuple[str, str]:
+    """Whose faces are in an image; where nobody is known, somebody who is in no other video."""
+    known = sorted(f"person {name}" for name in entry.people) or [f"video {video}"]
+    return known[0], known[-1]
+
+
+def _numbered(names: Sequence[tuple[str, str]]) -> npt.NDArray[np.intp]:
+    return np.unique(names, return_inverse=True)[1].reshape(len(names), 2)
 
 
 def probability(logits: Floats, temperature: float = 1.0) -> Floats:
