@@ -53,7 +53,10 @@ rollout-demo: $(STAMP) ## a good version promoted by itself and a bad one taken 
 	$(BIN)/python rollout_demo.py
 
 test: $(STAMP) ## run all tests, file by file on all processors (25 minutes on two)
-	$(BIN)/pytest --numprocesses=auto --dist=loadfile
+	$(BIN)/pytest --numprocesses=auto --dist=loadfile || { [ $$? -eq 1 ] && $(MAKE) --no-print-directory retest; }
+
+retest: $(STAMP) ## run the tests that failed last once more, one by one: a full machine fails some by their deadlines
+	$(BIN)/pytest --last-failed --last-failed-no-failures=none
 
 test-ray: $(RAY)/.requirements ## run ace_server under Ray Serve on a cluster of two nodes, and kill one (5 minutes; an environment of its own)
 	$(RAY)/bin/pytest tests/ray_serve

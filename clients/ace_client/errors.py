@@ -125,6 +125,11 @@ def from_rpc(error: grpc.RpcError, call: Call, attempts: int) -> CallError:
 
 def deadline_exceeded(call: Call, attempts: int) -> DeadlineExceeded:
     """The error for a call whose time is up."""
+    if not attempts:
+        message = (
+            f"{call} was not asked within the deadline of {call.deadline_s:g} s: this machine was too busy to begin."
+        )
+        return DeadlineExceeded(f"{message}\nRaise deadline_s, or ask less at once.", status="DEADLINE_EXCEEDED")
     advice = _BY_STATUS[grpc.StatusCode.DEADLINE_EXCEEDED][1]
     message = f"{call} did not answer within the deadline of {call.deadline_s:g} s.\nTried {_times(attempts)}. {advice}"
     return DeadlineExceeded(message, status=grpc.StatusCode.DEADLINE_EXCEEDED.name)

@@ -36,6 +36,13 @@ def test_every_status_of_grpc_becomes_an_error_of_ours(server, code):
     assert f"detector at {server.address}" in str(raised.value)
 
 
+def test_a_call_whose_time_was_up_before_it_was_sent_says_so(server):
+    with Detector(server.address) as detector, pytest.raises(DeadlineExceeded, match="was not asked within"):
+        detector.detect(b"jpeg", deadline_s=1e-9)
+
+    assert server.requests == []
+
+
 @pytest.mark.parametrize(
     ("code", "message", "kind"),
     [
