@@ -4,22 +4,25 @@ import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from .config_file import Config
 from .errors import NotServed, Unreachable
 from .servers import NoAnswer, Server
 
+Away: TypeAlias = Literal["none", "some", "all"]
+"""Which servers may be away: with `some`, one of those that are told something answers; with `all`, none has to."""
+
 _T = TypeVar("_T")
 
 
 class Fleet:
-    """The servers. With `go_on`, one that does not answer is named once and left out; else it stops what is done."""
+    """The servers. One that may be away and does not answer is named once and left out; else it stops what is done."""
 
-    def __init__(self, servers: Sequence[Server], *, go_on: bool = False) -> None:
+    def __init__(self, servers: Sequence[Server], *, away: Away = "none") -> None:
         self.servers = servers
         self.unreachable: dict[str, str] = {}  # address → what was in the way, when it was last asked
-        self.go_on = go_on
+        self.away = away
         self._named: set[str] = set()
 
     def __enter__(self) -> "Fleet":
@@ -76,9 +79,14 @@ class Fleet:
             raise NotServed("\n".join(failures))
         self._judge(answers)
 
+    @property
+    def silent(self) -> bool:
+        """Whether no server answered when it was last asked."""
+        return len(self.unreachable) == len(self.servers)
+
     def _judge(self, answers: dict[str, _T]) -> None:
         silent = "; ".join(self.unreachable.values())
-        if self.unreachable and not (self.go_on and answers):
+        if self.unreachable and not (self.away == "all" or (self.away == "some" and answers)):
             raise Unreachable(f"{silent}. Start it, or pass --unreachable go-on where others answer.")
         if self.unreachable.keys() - self._named:
             self._named |= self.unreachable.keys()

@@ -12,7 +12,7 @@ from . import routing_file
 from .bringing import Group, Site, bring
 from .config_file import CANARY, STABLE, ConfigFile, Served
 from .errors import Refused, SettingsError
-from .fleet import Fleet
+from .fleet import Away, Fleet
 from .history import History
 from .journal import Journal, Operation
 from .lock import holder, locked
@@ -136,8 +136,8 @@ def _canary_share(weights: Mapping[str, float]) -> float:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, security: Security | None, *, go_on: bool = False) -> Iterator[Rollout]:
-    """The rollout of the model that the settings name; with `go_on`, servers that do not answer are left out.
+def opened(settings: Settings, security: Security | None, *, away: Away = "none") -> Iterator[Rollout]:
+    """The rollout of the model that the settings name; `away` says which servers may not answer.
 
     Raises:
         SettingsError: models.config cannot be read, or does not have the model.
@@ -151,5 +151,5 @@ def opened(settings: Settings, security: Security | None, *, go_on: bool = False
         groups = [replace(groups[0], label=STABLE), canaries]
     addresses = [address for group in groups for address in group.addresses]
     servers = [Server(Target(address, settings.model, security, settings.polls)) for address in addresses]
-    with Fleet(servers, go_on=go_on) as fleet:
+    with Fleet(servers, away=away) as fleet:
         yield Rollout(settings, groups, fleet, folder, History(folder), journal)

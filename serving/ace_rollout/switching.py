@@ -91,17 +91,33 @@ def carry_out(rollout: Rollout, plan: Plan, **facts: Any) -> None:
     """All servers serve it, clients are routed so, and the history says so.
 
     Raises:
-        NotServed, Unreachable: a server did not get there; all is as before but for weights that have gone back.
+        NotServed, Unreachable: a server did not get there; all is as before but for weights that have gone back. No
+            server answers on the way back: the files say what is to be served, and the rollback is under way.
         SettingsError: a file cannot be written, or a proxy not be told its weights; the servers serve it.
     """
-    earlier = rollout.journal.read()
     operation = plan.operation
     if plan.weights_first:
         with contextlib.suppress(SettingsError):  # a proxy that is away keeps no server from going back: told below
             rollout.route(plan.weights)
-        rollout.fleet.go_on = True  # a server that is away keeps none of the others from going back
+        rollout.fleet.away = "all"  # none keeps the others from going back, nor models.config, which they come up in
     else:
         facts["sha256"] = verified(rollout.path(operation.version))  # on the way back there is no time for it
+    _bring(rollout, plan)
+    rollout.route(plan.weights)
+    if left_out := dict(rollout.fleet.unreachable):
+        facts["left_out"] = left_out
+    rollout.history.add(plan.what, operation.version, why=operation.why, **plan.facts(), **facts)
+    if rollout.fleet.silent:
+        raise Unreachable(
+            f"{'; '.join(left_out.values())}. {rollout.file.path} says version {operation.version}, and servers that "
+            "start come up with it. Once they answer: ace-rollout resume."
+        )
+    rollout.journal.end()
+
+
+def _bring(rollout: Rollout, plan: Plan) -> None:
+    """The servers serve it, and the journal has it; what the journal had before where one cannot."""
+    earlier, operation = rollout.journal.read(), plan.operation
     rollout.journal.write(operation)
     try:
         rollout.bring(plan.after)
@@ -112,9 +128,6 @@ def carry_out(rollout: Rollout, plan: Plan, **facts: Any) -> None:
         else:
             rollout.journal.end()
         raise
-    rollout.route(plan.weights)
-    rollout.history.add(plan.what, operation.version, why=operation.why, **plan.facts(), **facts)
-    rollout.journal.end()
 
 
 def kept_beside(rollout: Rollout, before: Served, stable: int | None = None) -> list[int]:

@@ -6,12 +6,12 @@ from typing import Any
 from ace_rollout.canary import Canary, planned
 
 from .answer import Answer
-from .flags import add_changing, named_alone, seconds
+from .flags import add_loading, named_alone, seconds
 
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
     """Adds the command to those of the package."""
-    parser = add_changing(commands, "canary", help="give a version a growing share of the calls while gates watch it")
+    parser = add_loading(commands, "canary", help="give a version a growing share of the calls while gates watch it")
     parser.set_defaults(command=_canary, name="canary")
     parser.add_argument("version", type=int)
     parser.add_argument(

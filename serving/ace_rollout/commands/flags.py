@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ace_client.arguments import add_security, security
+from ace_rollout.fleet import Away
 from ace_rollout.rollout import Rollout, opened
 from ace_rollout.settings import DEFAULT, read_settings
 
@@ -23,10 +24,16 @@ def add_reading(commands: Any, name: str, *, help: str) -> argparse.ArgumentPars
 
 
 def add_changing(commands: Any, name: str, *, help: str) -> argparse.ArgumentParser:  # noqa: A002
-    """A command that changes something: also --why, --dry-run and --unreachable."""
+    """A command that changes something: also --why and --dry-run."""
     parser = add_reading(commands, name, help=help)
     parser.add_argument("--why", default="", metavar="TEXT", help="for the history")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    return parser
+
+
+def add_loading(commands: Any, name: str, *, help: str) -> argparse.ArgumentParser:  # noqa: A002
+    """A command that has servers load a version: also --unreachable. A way back needs none: it leaves them out."""
+    parser = add_changing(commands, name, help=help)
     parser.add_argument(
         "--unreachable",
         choices=(GO_ON, "stop"),
@@ -51,8 +58,8 @@ def seconds(text: str) -> float:
 @contextmanager
 def named(options: argparse.Namespace) -> Iterator[Rollout]:
     """The rollout that the flags name; raises SettingsError."""
-    go_on = getattr(options, "unreachable", "stop") == GO_ON
-    with opened(read_settings(options.config), security(options), go_on=go_on) as rollout:
+    away: Away = "some" if getattr(options, "unreachable", "stop") == GO_ON else "none"
+    with opened(read_settings(options.config), security(options), away=away) as rollout:
         yield rollout
 
 

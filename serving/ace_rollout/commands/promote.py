@@ -6,12 +6,12 @@ from typing import Any
 from ace_rollout.switching import carry_out, promotion
 
 from .answer import Answer
-from .flags import add_changing, named_alone
+from .flags import add_loading, named_alone
 
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
     """Adds the command to those of the package."""
-    parser = add_changing(commands, "promote", help="have all callers served by a version; the one before stays loaded")
+    parser = add_loading(commands, "promote", help="have all callers served by a version; the one before stays loaded")
     parser.set_defaults(command=_promote, name="promote")
     parser.add_argument("version", type=int, nargs="?", help="default: the canary")
 

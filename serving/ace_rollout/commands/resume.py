@@ -12,12 +12,12 @@ from ace_rollout.shadow import Shadow
 from ace_rollout.switching import carry_out, promotion, return_to
 
 from .answer import Answer
-from .flags import add_changing, named
+from .flags import add_loading, named
 
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
     """Adds the command to those of the package."""
-    parser = add_changing(commands, "resume", help="let a paused trial go on, or go on with what was interrupted")
+    parser = add_loading(commands, "resume", help="let a paused trial go on, or go on with what was interrupted")
     parser.set_defaults(command=_resume, name="resume")
 
 

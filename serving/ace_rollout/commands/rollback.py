@@ -17,6 +17,10 @@ _LOOK_S = 0.1
 def add(commands: Any) -> None:  # argparse's own type has no public name
     """Adds the command to those of the package."""
     parser = add_changing(commands, "rollback", help="take a canary back, or return to the version before")
+    parser.description = (
+        "Takes a canary back, or returns to the version that was stable before, on the servers that answer. Names the "
+        "others, which come up with what models.config then says."
+    )
     parser.set_defaults(command=_rollback, name="rollback")
     parser.add_argument("--to", type=int, metavar="VERSION", help="return to this one")
 

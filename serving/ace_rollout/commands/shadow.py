@@ -6,12 +6,12 @@ from typing import Any
 from ace_rollout.shadow import Shadow, planned
 
 from .answer import Answer
-from .flags import add_changing, named_alone, seconds
+from .flags import add_loading, named_alone, seconds
 
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
     """Adds the command to those of the package."""
-    parser = add_changing(commands, "shadow", help="put a share of the live requests to a version too, unseen")
+    parser = add_loading(commands, "shadow", help="put a share of the live requests to a version too, unseen")
     parser.set_defaults(command=_shadow, name="shadow")
     parser.add_argument("version", type=int)
     parser.add_argument(
