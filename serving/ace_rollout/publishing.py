@@ -7,31 +7,34 @@ from typing import Final
 
 from .errors import Refused, SettingsError
 from .replaced_files import sync
+from .store import Store
 from .versions import verified, version_of, versions
 
 _COMING: Final = ".publishing-"  # no numbers: servers pass them over
 _GOING: Final = ".retired-"
 
 
-def numbered(source: Path, folder: Path, version: int | None = None) -> tuple[int, bool]:
+def numbered(source: Path, folder: Path, version: int | None = None, store: Store | None = None) -> tuple[int, bool]:
     """The number that a version would be published by, and whether it lies there by it already.
 
     It is the one given, else its own where it lies in the folder, else the next free one.
 
     Raises:
         Refused: the number is taken.
+        SettingsError: the store cannot be read.
     """
     in_place = version_of(source, folder)
     if in_place is not None and version in (None, in_place):
         return in_place, True
-    number = version or max(versions(folder), default=0) + 1
-    if number in versions(folder):
+    taken = versions(folder) | (store.versions() if store else set())
+    number = version or max(taken, default=0) + 1
+    if number in taken:
         raise Refused(f"{folder / str(number)} is there already, and a version is never overwritten. Leave --as out.")
     return number, False
 
 
-def publish(source: Path, folder: Path, version: int | None = None) -> tuple[int, str]:
-    """The number, as `numbered` says, and the hash of a version that is in the folder now, or was already.
+def publish(source: Path, folder: Path, version: int | None = None, store: Store | None = None) -> tuple[int, str]:
+    """The number, as `numbered` says, and the hash of a version that is in folder and store now, or was already.
 
     Whoever calls it holds the lock: what another that was killed has left is removed.
 
@@ -39,9 +42,11 @@ def publish(source: Path, folder: Path, version: int | None = None) -> tuple[int
         SettingsError: the source is no whole version, or cannot be copied; nothing has appeared.
         Refused: the number is taken.
     """
-    number, in_place = numbered(source, folder, version)
+    number, in_place = numbered(source, folder, version, store)
     sha256 = verified(source)
     if in_place:
+        if store and number not in store.versions():
+            store.put(source, number)
         return number, sha256
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +56,8 @@ def publish(source: Path, folder: Path, version: int | None = None) -> tuple[int
             shutil.copytree(source, staged)
             sha256 = verified(staged)
             _sync(staged)
+            if store:
+                store.put(staged, number)  # first: what is in the folder can be loaded
             staged.rename(folder / str(number))
             sync(folder)
         finally:

@@ -22,7 +22,10 @@ def retirable(rollout: Rollout, keep: int) -> tuple[list[int], dict[int, str]]:
 
 def retire(rollout: Rollout, going: list[int], why: str) -> None:
     """The versions are deleted, and the history says so; raises SettingsError."""
+    store = rollout.store
     for version in going:
+        if store:
+            store.remove(version)
         remove(rollout.folder, version)
         rollout.history.add("retired", version, why=why)
 

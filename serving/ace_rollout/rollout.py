@@ -19,6 +19,7 @@ from .lock import holder, locked
 from .proxies import tell
 from .servers import Server, Target
 from .settings import Settings
+from .store import Store
 from .versions import versions
 
 
@@ -37,6 +38,11 @@ class Rollout:
     def file(self) -> ConfigFile:
         """models.config; of the stable servers, where there are two groups."""
         return self.groups[0].file
+
+    @property
+    def store(self) -> Store | None:
+        """Where the servers find versions, if not in the folder; raises SettingsError."""
+        return Store(self.settings.store) if self.settings.store else None
 
     @property
     def pairs(self) -> list[tuple[Server, Server]]:
@@ -143,7 +149,13 @@ def opened(settings: Settings, security: Security | None, *, away: Away = "none"
         SettingsError: models.config cannot be read, or does not have the model.
     """
     file = ConfigFile(settings.config, settings.model)
-    folder = settings.folder or Path(file.read().entry.base_path)
+    base_path = file.read().entry.base_path
+    if settings.folder is None and "://" in base_path:
+        raise SettingsError(
+            f"{settings.config} has the versions at {base_path}, and ace-rollout looks into folders only. Name one of "
+            "this machine's own in rollout.toml, `folder`, and the URL as `store`."
+        )
+    folder = settings.folder or Path(base_path)
     journal = Journal(settings.config.with_name(f"{settings.config.name}.{settings.model}.journal"))
     groups = [Group(file, settings.servers)]
     if settings.canary_servers:

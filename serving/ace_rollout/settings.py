@@ -46,6 +46,7 @@ class Settings:
     routing: Path = Path("routing.json")
     model: str = MODEL_NAME
     folder: Path | None = None  # of the versions, where this machine finds it elsewhere than the servers' base_path
+    store: str | None = None  # a URL of fsspec, where servers find them that do not look into `folder`
     load_timeout_s: float = 300.0
     polls: bool = False  # servers read `config` by themselves, and are sent no reloads, which they may not take
     probes: Probes = field(default_factory=Probes)
@@ -64,6 +65,11 @@ class Settings:
         every = (*self.servers, *self.canary_servers)
         if not self.servers or len(set(every)) < len(every):
             raise ValueError(f"servers is {list(every)}: name each server once, as host:port")
+        if self.store and ("://" not in self.store or self.folder is None):
+            raise ValueError(
+                f"store is {self.store!r}: give a URL, as s3://bucket/models/detector, and as `folder` one of this "
+                "machine's own, where versions and history are kept too"
+            )
         if self.proxies and not self.canary_servers:
             raise ValueError(
                 "envoy, haproxy or gateway_api is there, canary_servers is not: a call through a proxy has no label, "

@@ -117,6 +117,8 @@ def test_the_way_back_leads_to_the_last_version_that_nobody_rolled_back_from(act
         ("servers = ['a:1']\n[envoy]\nfile = 'routes.json'", "canary_servers is not"),
         ("servers = ['a:1']\ncanary_config = 'canary.config'", "canary_servers, who follow it, are not"),
         ("servers = ['a:1']\ncanary_servers = ['b:1']\ncanary_config = './models.config'", "a file of its own"),
+        ("servers = ['a:1']\nstore = 's3://bucket/models'", "as `folder` one of this machine's own"),
+        ("servers = ['a:1']\nfolder = 'models'\nstore = 'elsewhere'", "give a URL"),
         ("servers = [", "rollout.toml"),
     ],
 )

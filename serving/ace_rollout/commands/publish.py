@@ -27,13 +27,13 @@ def add(commands: Any) -> None:  # argparse's own type has no public name
 
 def _publish(options: argparse.Namespace) -> Answer:
     with named_alone(options) as rollout:
-        number, in_place = numbered(options.source, rollout.folder, options.version)
+        number, in_place = numbered(options.source, rollout.folder, options.version, rollout.store)
         if not in_place:
             _refuse_where_it_would_be_served(rollout)
         if options.dry_run:
             verified(options.source)
             return Answer(f"{options.source} would be version {number} in {rollout.folder}", {"version": number})
-        number, sha256 = publish(options.source, rollout.folder, options.version)
+        number, sha256 = publish(options.source, rollout.folder, options.version, rollout.store)
         rollout.history.add("published", number, why=options.why, source=str(options.source), sha256=sha256)
         return Answer(str(rollout.folder / str(number)), {"version": number, "sha256": sha256})
 
