@@ -9,7 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -85,9 +88,8 @@ class ServerProcess:
 Serve = Callable[..., ServerProcess]
 
 
-@pytest.fixture(scope="module")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Starts servers: `serve(base_path, "--flag=value", ...)`; all are ended with the module."""
+@contextmanager
+def _serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     servers: list[ServerProcess] = []
 
     def start(base_path: Path | None, *flags: str) -> ServerProcess:
@@ -100,6 +102,40 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         server.process.terminate()
     for server in servers:
         server.process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Starts servers: `serve(base_path, "--flag=value", ...)`; all are ended with the module."""
+    with _serving(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def serve_to_the_end(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Likewise; they are there for all modules."""
+    with _serving(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture
+def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Moves the clock of processes that are started next: `set_clock(timedelta)`; the monotonic one stays right."""
+    package = Path(find_spec("libfaketime").origin).parent
+    offset = tmp_path / "clock" / "offset"
+    offset.parent.mkdir()
+
+    def move(by: timedelta) -> None:
+        unfinished = offset.with_suffix(".new")
+        unfinished.write_text(f"{by.total_seconds():+.0f}")
+        unfinished.rename(offset)
+
+    move(timedelta())
+    monkeypatch.setenv("LD_PRELOAD", str(package / "vendor/libfaketime/src/libfaketime.so.1"))
+    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(offset))
+    monkeypatch.setenv("FAKETIME_CACHE_DURATION", "1")
+    monkeypatch.setenv("DONT_FAKE_MONOTONIC", "1")
+    return move
 
 
 @pytest.fixture(scope="session")

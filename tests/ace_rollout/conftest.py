@@ -114,14 +114,14 @@ def kinds(tmp_path_factory) -> dict[str, Path]:
     return found
 
 
-@pytest.fixture(scope="module")
-def servers(serve, kinds, tmp_path_factory) -> list[str]:
-    """Two replicas, which load whatever a test tells them to."""
+@pytest.fixture(scope="session")
+def servers(serve_to_the_end, kinds, tmp_path_factory) -> list[str]:
+    """Two replicas, which load whatever a test tells them to, and then nothing else."""
     root = tmp_path_factory.mktemp("first")
     shutil.copytree(kinds["good"], root / "detector" / "1")
     flags = ("--model_name=first", "--model_roots=/", "--load_retry_interval_micros=200000")
     with ThreadPoolExecutor(2) as starting:
-        return [each.address for each in starting.map(lambda _: serve(root / "detector", *flags), range(2))]
+        return [each.address for each in starting.map(lambda _: serve_to_the_end(root / "detector", *flags), range(2))]
 
 
 @dataclass

@@ -1,9 +1,7 @@
 """A real server whose clock is set, a month on and back again, while it is asked."""
 
-import importlib.util
 import time
 from datetime import date, timedelta
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -12,32 +10,12 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from ace_server.tensors import to_proto
 
-PACKAGE = Path(importlib.util.find_spec("libfaketime").origin).parent
-LIBRARY = PACKAGE / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
 JUMP = timedelta(days=30)
 
 
 @pytest.fixture
 def base_path(tmp_path, write_probe):
     return write_probe(tmp_path / "probe" / "1").parent
-
-
-@pytest.fixture
-def set_clock(tmp_path, monkeypatch):
-    """Moves the clock of the server that is started next: `set_clock(timedelta)`; the monotonic one stays right."""
-    offset = tmp_path / "offset"
-
-    def move(by):
-        unfinished = offset.with_suffix(".new")
-        unfinished.write_text(f"{by.total_seconds():+.0f}")
-        unfinished.rename(offset)
-
-    move(timedelta())
-    monkeypatch.setenv("LD_PRELOAD", str(LIBRARY))
-    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(offset))
-    monkeypatch.setenv("FAKETIME_CACHE_DURATION", "1")
-    monkeypatch.setenv("DONT_FAKE_MONOTONIC", "1")
-    return move
 
 
 def asked(stub, signature="serving_default", **inputs):
