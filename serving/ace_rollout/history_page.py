@@ -6,7 +6,9 @@ The page loads nothing and runs nothing.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from html import escape
+from itertools import accumulate, pairwise
 from pathlib import Path
 from string import Template
 from typing import Any, Final, TypeAlias
@@ -34,8 +36,14 @@ class Trial:
         return [entry for entry in self.entries if entry["what"] not in _FIGURES]
 
     def at_s(self, entry: Entry) -> float:
-        """Seconds since it began."""
-        return (datetime.fromisoformat(entry["at"]) - datetime.fromisoformat(self.entries[0]["at"])).total_seconds()
+        """Seconds since it began; entries are in order, though their clock was set back meanwhile."""
+        return self._seconds[id(entry)]
+
+    @cached_property
+    def _seconds(self) -> dict[int, float]:
+        times = [datetime.fromisoformat(entry["at"]) for entry in self.entries]
+        steps = (max((after - before).total_seconds(), 0.0) for before, after in pairwise(times))
+        return dict(zip(map(id, self.entries), accumulate(steps, initial=0.0), strict=True))
 
 
 def page(model: str, entries: Iterable[Entry]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime, timedelta
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -84,6 +85,16 @@ def test_the_latest_canary_is_the_first_and_each_has_its_own_end():
 
     titles = re.findall(r"<h2>(.*?) <small>", html)
     assert titles == ["Version 4: under way", "Version 3: promoted", "Version 2: taken back"]
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-30), timedelta(days=30)])
+def test_a_clock_that_jumped_leaves_the_order_of_a_drawing(jump):
+    later = [{**each, "at": str(datetime.fromisoformat(each["at"]) + jump)} for each in BAD[3:]]
+
+    for lines in charts(page("detector", [*BAD[:3], *later])).values():
+        for points in lines:
+            assert points == sorted(points, key=lambda point: point[0])
+            assert all(0 <= x <= 640 for x, _ in points)
 
 
 def test_a_page_loads_nothing_from_elsewhere():

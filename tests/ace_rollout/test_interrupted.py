@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -115,3 +116,36 @@ def test_a_server_that_is_killed_and_comes_back_delays_a_canary_and_does_not_fai
     _, rest = process.communicate(timeout=120)
     assert process.returncode == 0, rest
     assert acts(trial)[-1] == ("promoted", None)
+
+
+MONTH = timedelta(days=30)
+
+
+@pytest.mark.slow
+def test_a_clock_that_jumps_neither_ends_nor_prolongs_a_hold_and_the_history_stays_in_order(
+    trial, set_clock, start, capsys
+):
+    """A month on while 10 % is held, and back while 100 % is."""
+
+    def dated(share: float) -> list[tuple[str, int]]:
+        """What is said of this share, in the order of the history, and days since the first entry."""
+        days = [(datetime.fromisoformat(each["at"]) - began).days for each in entries(trial)]
+        said = zip(entries(trial), days, strict=False)
+        return [(each["what"], day) for each, day in said if each.get("share") == share]
+
+    trial.put(2)
+    began = datetime.fromisoformat(entries(trial)[0]["at"])
+    process = start("canary", "2", "--steps", "10,100", "--hold", "4s")
+    wait_for(lambda: dated(10.0))
+    set_clock(MONTH)
+    wait_for(lambda: dated(100.0))
+    set_clock(timedelta())
+
+    assert process.wait(timeout=60) == 0
+    assert ("canary watched", 30) in dated(10.0)  # after the jump it was held on
+    assert dated(100.0)[0] == ("canary step", 30)
+    assert dated(100.0)[-1] == ("canary held", 0)
+    assert acts(trial)[-1] == ("promoted", None)
+    assert trial.run("history", "--html", trial.root / "out.html") == 0
+    assert trial.run("history") == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("  promoted 2")
