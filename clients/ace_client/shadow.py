@@ -4,19 +4,10 @@ Where the routing file says so, that share of the requests which another of its 
 the candidate's label: by a thread of the detector, one at a time, under the same deadline and with as many attempts.
 Callers never wait for it. While `WAITING` requests wait, because the candidate is slow or hangs, no more are copied.
 
-Each process appends to a file of its own in the folder that the routing file names, a JSON line a request:
-
-    {"at": "2026-11-25T12:00:00+00:00", "images": ["9f86d081884c7d65"], "not_copied": 0, "answers": {
-      "stable": {"seconds": 0.031, "error": null, "version": 1, "verdicts": [[0.97, "fake", null]]},
-      "canary": {"seconds": 0.030, "error": null, "version": 2, "verdicts": [[0.96, "fake", null]]}}}
-
-An image is named by the beginning of its SHA-256, a verdict is `[prob_fake, label, error]`, and a request that failed
-has the error alone. `not_copied` counts those left out since the line before. Nothing of the image itself is kept.
+Each process appends to a file of its own in the folder that the routing file names; `copies` has the line of a request.
 """
 
-import json
 import logging
-import math
 import os
 import random
 import socket
@@ -25,15 +16,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from secrets import token_hex
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .answers import Verdict
+from .copies import Answer, Copied, name_of
 from .errors import AceError, CallError
 from .routing import Routing
 
@@ -43,18 +33,8 @@ if TYPE_CHECKING:
 WAITING: Final = 8
 """So many requests wait for the candidate at the most."""
 
-_MAX_TEXT: Final = 500
 _MAX_FILE_BYTES: Final = 64 * 2**20  # some 300,000 answers
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What came of a request: a verdict an image, or an error."""
-
-    verdicts: Sequence[Verdict]
-    error: CallError | None
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +45,13 @@ class _Copy:
     folder: Path
     images: Sequence[bytes]
     label: str
-    answer: _Answer
+    answer: Answer
     not_copied: int
+
+    def with_answer(self, answer: Answer) -> Copied:
+        """The request with the candidate's answer beside the one that the caller got."""
+        answers = {self.label: self.answer, self.candidate: answer}
+        return Copied([name_of(image) for image in self.images], answers, self.not_copied)
 
 
 class Request:
@@ -85,7 +70,8 @@ class Request:
 
     def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
         if error is None or isinstance(error, CallError):
-            answer = _Answer(self.verdicts, error, time.perf_counter() - self._start_s)
+            text = None if error is None else str(error)
+            answer = Answer(self.verdicts, text, time.perf_counter() - self._start_s)
             self._shadow.offer(self._label, self._images, answer)
 
 
@@ -107,7 +93,7 @@ class Shadow:
         """`with` this around a request for the label."""
         return Request(self, label, images)
 
-    def offer(self, label: str, images: Sequence[bytes], answer: _Answer) -> None:
+    def offer(self, label: str, images: Sequence[bytes], answer: Answer) -> None:
         """Copies the request, if it is drawn; returns at once in any case."""
         routes = self._routing.routes
         wanted = routes.shadow
@@ -151,7 +137,7 @@ class Shadow:
             while copy := waiting.get():
                 answer = _asked(self._detector, copy)
                 if not self._closed:
-                    file.append(copy.folder, _line(copy, answer))
+                    file.append(copy.folder, copy.with_answer(answer).line())
 
 
 class _File:
@@ -176,43 +162,10 @@ class _File:
                 _log.warning("What the candidate answers is not kept: %s", error)
 
 
-def _asked(detector: "Detector", copy: _Copy) -> _Answer:
+def _asked(detector: "Detector", copy: _Copy) -> Answer:
     start_s = time.perf_counter()
     try:
         verdicts = detector.detect(copy.images, label=copy.candidate)
-    except CallError as error:
-        return _Answer((), error, time.perf_counter() - start_s)
-    except (AceError, ValueError) as error:  # closed meanwhile, or certificates that went
-        failed = CallError(str(error), status="CANCELLED")
-        return _Answer((), failed, time.perf_counter() - start_s)
-    return _Answer(verdicts, None, time.perf_counter() - start_s)
-
-
-def _line(copy: _Copy, answer: _Answer) -> bytes:
-    line = {
-        "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "images": [sha256(image).hexdigest()[:16] for image in copy.images],
-        "not_copied": copy.not_copied,
-        "answers": {copy.label: _facts(copy.answer), copy.candidate: _facts(answer)},
-    }
-    return json.dumps(line).encode() + b"\n"
-
-
-def _facts(answer: _Answer) -> dict[str, Any]:
-    error = None if answer.error is None else _text(str(answer.error))
-    facts: dict[str, Any] = {"seconds": round(answer.seconds, 6), "error": error}
-    if answer.error is None:
-        facts["version"] = answer.verdicts[0].version
-        facts["verdicts"] = [
-            [_number(each.prob_fake), _text(each.label), _text(each.error)] for each in answer.verdicts
-        ]
-    return facts
-
-
-def _text(text: str | None) -> str | None:
-    """Its beginning: a candidate may answer anything."""
-    return text and text[:_MAX_TEXT]
-
-
-def _number(prob_fake: float) -> float | None:
-    return None if math.isnan(prob_fake) else prob_fake
+    except (AceError, ValueError) as error:  # failed; or closed meanwhile, or certificates that went
+        return Answer((), str(error), time.perf_counter() - start_s)
+    return Answer(verdicts, None, time.perf_counter() - start_s)

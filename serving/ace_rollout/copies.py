@@ -1,12 +1,9 @@
-"""What clients have written down of the requests that they put to a candidate too; see `ace_client.shadow`."""
+"""What clients have written down of the requests that they put to a candidate too; see `ace_client.copies`."""
 
-import json
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from ace_client import Verdict
+from ace_client.copies import Answer, Copied, copied
 
 from .config_file import CANARY, STABLE
 from .probing import Pair, Reply
@@ -27,13 +24,12 @@ class Copies:
         for path in sorted(self.folder.glob("*.jsonl")):
             for line in self._new_lines(path):
                 try:
-                    found = json.loads(line)
-                    pair = _pair(found)
-                    self.not_copied += found["not_copied"]
-                except (ValueError, TypeError, KeyError, AttributeError):
+                    found = copied(line)
+                except ValueError:
                     continue
-                if self._is_of_these_versions(found["answers"]):
-                    yield pair
+                self.not_copied += found.not_copied
+                if self._is_of_these_versions(found.answers):
+                    yield _pair(found)
 
     def _new_lines(self, path: Path) -> list[bytes]:
         with path.open("rb") as file:
@@ -42,20 +38,19 @@ class Copies:
         self._read[path] = self._read.get(path, 0) + len(whole) + len(end)
         return whole.splitlines()
 
-    def _is_of_these_versions(self, answers: Mapping[str, Any]) -> bool:
-        return all(answers[label].get("version", version) == version for label, version in self._versions.items())
+    def _is_of_these_versions(self, answers: Mapping[str, Answer]) -> bool:
+        """Whether both labels answered, each by its version, as far as they did."""
+        return answers.keys() >= self._versions.keys() and all(
+            verdict.version == version
+            for label, version in self._versions.items()
+            for verdict in answers[label].verdicts
+        )
 
 
-def _pair(line: Mapping[str, Any]) -> Pair:
-    stable, canary = (_reply(line["answers"][label]) for label in (STABLE, CANARY))
-    return Pair([str(image) for image in line["images"]], stable, canary)
+def _pair(found: Copied) -> Pair:
+    stable, canary = (found.answers[label] for label in (STABLE, CANARY))
+    return Pair(found.images, _reply(stable), _reply(canary))
 
 
-def _reply(answer: Mapping[str, Any]) -> Reply:
-    if answer["error"] is not None:
-        return Reply(None, answer["error"], answer["seconds"])
-    verdicts = [
-        Verdict(math.nan if prob_fake is None else prob_fake, label, answer["version"], error)
-        for prob_fake, label, error in answer["verdicts"]
-    ]
-    return Reply(verdicts, "", answer["seconds"])
+def _reply(answer: Answer) -> Reply:
+    return Reply(answer.verdicts if answer.error is None else None, answer.error or "", answer.seconds)

@@ -1,6 +1,6 @@
 """A version beside the stable one: a share of the requests is put to it too, and no caller ever sees its answers.
 
-The routing file tells them so; `ace_client.shadow` has how they go about it, and what they write down.
+The routing file tells them so; `ace_client.shadow` has how they go about it, `ace_client.copies` what they write down.
 """
 
 from collections.abc import Mapping
