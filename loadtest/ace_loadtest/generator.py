@@ -7,7 +7,7 @@ this machine or another, is ever compared with it.
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -73,7 +73,7 @@ class LoadGenerator:
             detector = self._detectors[_connection(target)]
             asked = (self._probe(detector, target) for _ in range(self.plan.channels))
             try:
-                [verdicts, *_] = await asyncio.gather(*asked)
+                [verdicts, *_] = await _all(asked)
             except (AceError, ValueError) as error:
                 raise TargetNotReady(str(error)) from error
             if all(verdict.error for verdict in verdicts):
@@ -206,3 +206,13 @@ def _detectors(plan: Plan) -> dict[tuple[object, ...], AsyncDetector | HttpDetec
                 options=options,
             )
     return found
+
+
+async def _all(asked: Iterable[Coroutine[Any, Any, list[Verdict]]]) -> list[list[Verdict]]:
+    """All answers; raises what the first that failed did, once none is under way any more."""
+    answers = []
+    for each in await asyncio.gather(*asked, return_exceptions=True):
+        if isinstance(each, BaseException):
+            raise each
+        answers.append(each)
+    return answers

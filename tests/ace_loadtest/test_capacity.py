@@ -147,6 +147,18 @@ def test_a_limit_out_of_reach_is_exit_status_1(command, serve_stub, images, tmp_
     assert "ace-loadtest: even 1 request a second misses p99 ≤ 1 ms" in error
 
 
+def test_a_server_that_stops_answering_leaves_the_trials_until_then(command, serve_stub, images, tmp_path, caplog):
+    flags = ("--slo=p99=5s", "--trial=0.2", "--warm-up=0", "--deadline-s=1", "--images", images, "--out", tmp_path)
+    status, printed, error = command("capacity", serve_stub("--fail-after=60"), *flags, "--from=50")
+
+    assert status == 1
+    assert "RESOURCE_EXHAUSTED" in error
+    assert caplog.text == ""  # of asyncio, where something is left under way
+    assert json.loads(printed)["complete"] is False
+    assert json.loads((tmp_path / "capacity.json").read_text())["trials"][0]["held"]
+    assert "The search was interrupted" in (tmp_path / "report.html").read_text()
+
+
 def test_ctrl_c_leaves_a_partial_search(start, stub_address, images, tmp_path):
     flags = ("--slo=p99=5s", "--trial=2", "--warm-up=0", "--images", images, "--out", tmp_path)
     process = start("capacity", stub_address, *flags)

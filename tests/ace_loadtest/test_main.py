@@ -190,6 +190,16 @@ def test_wrong_arguments_are_exit_status_2(arguments, capsys):
     assert capsys.readouterr().err.startswith("usage: ace-loadtest 127.0.0.1:8500")
 
 
+@pytest.mark.parametrize("command", ["run", "capacity", "compare", "check", "sweep", "plan", "self-test"])
+def test_the_help_of_a_command_begins_with_a_real_one(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+
+    words = capsys.readouterr().out.split()
+    assert words[:2] == ["usage:", "ace-loadtest"]
+    assert words[2:4] != [command, "[-h]"]  # which argparse writes by itself
+
+
 def wait_for_requests(process) -> None:
     """Returns with the next line of progress."""
     assert "requests" in process.stderr.readline()

@@ -24,7 +24,11 @@ _USERS = 32
 
 def add(commands: Any) -> None:  # argparse's own type has no public name
     """Adds the command to those of the package."""
-    parser = commands.add_parser("self-test", help="find the limit of the generator itself on this machine")
+    parser = commands.add_parser(
+        "self-test",
+        usage="ace-loadtest self-test --draw 344x344.jpg --seconds 4",
+        help="find the limit of the generator itself on this machine",
+    )
     parser.set_defaults(command=_self_test, plan=_plan)
     parser.description = (
         "Puts a stub server, a process of its own that answers at once, under load. Prints one line of JSON: what "
