@@ -20,20 +20,19 @@ class Store:
         """`url` as fsspec has it: s3://bucket/models/detector; credentials come from its own configuration.
 
         Raises:
-            SettingsError: fsspec, or what it needs for the protocol, is not installed.
+            SettingsError: fsspec, or what it needs for the protocol, is not installed, or the place cannot be reached.
         """
         self.url = url.rstrip("/")
         try:
             from fsspec.core import url_to_fs  # an extra
 
-            self._files, self._root = url_to_fs(self.url)
+            with self._meaning("reached"):
+                self._files, self._root = url_to_fs(self.url)
         except ImportError as error:
             raise SettingsError(
                 f"{url} needs more than is installed: {error}. pip install 'ace-detector[fsspec]', and for s3:// s3fs, "
                 "for gs:// gcsfs, for abfs:// adlfs."
             ) from error
-        except ValueError as error:
-            raise SettingsError(f"{url} cannot be written to: {error}.") from error
 
     def versions(self) -> set[int]:
         """The whole versions there; raises SettingsError."""
@@ -81,8 +80,10 @@ class Store:
     def _meaning(self, done: str) -> Iterator[None]:
         try:
             yield
-        except OSError as error:  # what file systems of fsspec raise, as those of the machine do
-            raise SettingsError(f"{self.url} cannot be {done}: {error}.") from error
+        except ImportError:
+            raise
+        except Exception as error:  # each of fsspec's file systems has exceptions of its own
+            raise SettingsError(f"{self.url} cannot be {done}: {error or type(error).__name__}.") from error
 
 
 def _sha256(file: Any) -> str:  # file-like, which fsspec does not type

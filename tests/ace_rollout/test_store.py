@@ -1,7 +1,9 @@
 """Versions that are published to where fsspec writes: its own memory, and its own view of this machine's disk."""
 
+import socketserver
 import subprocess
 import sys
+import threading
 
 import fsspec
 import pytest
@@ -128,7 +130,7 @@ def test_the_saved_model_comes_last_so_that_no_server_loads_half_a_version(new_s
 
 
 @pytest.mark.parametrize(
-    ("url", "words"), [("oss://bucket/models", "ossfs"), ("no-such://models", "no-such://models cannot be written to")]
+    ("url", "words"), [("oss://bucket/models", "ossfs"), ("no-such://models", "no-such://models cannot be reached")]
 )
 def test_a_protocol_that_nobody_here_speaks_is_named_with_what_to_install(new_site, url, words, capsys):
     site = new_site(["127.0.0.1:1"])
@@ -137,6 +139,22 @@ def test_a_protocol_that_nobody_here_speaks_is_named_with_what_to_install(new_si
     assert site.run("publish", site.kinds["good"]) == 1
 
     assert words in capsys.readouterr().err
+
+
+def test_an_error_of_a_file_systems_own_is_said_in_words(new_site, capsys):
+    class Refusal(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"530 not you\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Refusal) as server:
+        threading.Thread(target=server.serve_forever).start()
+        site = new_site(["127.0.0.1:1"])
+        name_store(site, f"ftp://127.0.0.1:{server.server_address[1]}/models")
+
+        status = site.run("publish", site.kinds["good"])
+        server.shutdown()
+
+    assert (status, "cannot be reached: 530 not you" in capsys.readouterr().err) == (1, True)
 
 
 def test_without_fsspec_the_extra_is_named(new_site):
