@@ -24,7 +24,12 @@ def test_a_line_is_json_that_others_read_too():
     assert line["answers"]["canary"] == {"seconds": 0.002, "error": "INTERNAL: no luck"}
 
 
-@pytest.mark.parametrize("line", [COPIED.line()[:80], b"[]", b"{}", b'{"images": [], "not_copied": 0, "answers": []}'])
+@pytest.mark.parametrize("line", [b"[]", b"{}", b'{"images": [], "not_copied": 0, "answers": []}'])
 def test_what_is_no_line_is_said(line):
     with pytest.raises(ValueError, match=r"."):
         copied(line)
+
+
+def test_a_line_that_a_crash_has_cut_off_is_none():
+    with pytest.raises(ValueError, match=r"."):
+        copied(COPIED.line()[:80])
