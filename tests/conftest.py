@@ -21,6 +21,10 @@ from hypothesis import settings
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+# A shell without job control has what it runs in the background ignore Ctrl-C, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # `make test` draws the same few examples each time, `make fuzz` ever new ones and many.
 settings.register_profile("suite", max_examples=200, derandomize=True, deadline=None)
 settings.register_profile("fuzz", max_examples=3000, deadline=None)
